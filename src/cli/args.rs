@@ -640,6 +640,8 @@ pub(super) enum ReportFormat {
     Csv,
     /// One self-contained page
     Html,
+    /// A picture of the charts, for `> FILE`
+    Png,
 }
 
 /// `lp graph`

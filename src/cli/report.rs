@@ -70,8 +70,21 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         ReportFormat::Json => report::json(&shown),
         ReportFormat::Csv => report::csv(&shown),
         ReportFormat::Html => report::html(&shown, None),
+        ReportFormat::Png => return picture(&report::png(&shown)).map(|()| exit(&shown, args)),
     });
     Ok(exit(&shown, args))
+}
+
+/// Prints a picture, but not to a terminal.
+fn picture(bytes: &[u8]) -> Result<()> {
+    if os::terminal::is_stdout() {
+        let fault = "a picture is not printed to a terminal";
+        return Err(
+            CommandError::refused(fault).hint("write it to a file: `lp report --format png > run.png`")
+        );
+    }
+    console::out_by(|| std::io::Write::write_all(&mut std::io::stdout().lock(), bytes));
+    Ok(())
 }
 
 /// Opens the page of a run in its folder, which may have been deleted.

@@ -11,6 +11,12 @@ pub fn can_redraw() -> bool {
     std::io::stderr().is_terminal() && kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb") && !is_ci
 }
 
+/// Whether stdout is a terminal.
+#[must_use]
+pub fn is_stdout() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// The columns and rows of stderr; `None` for those that it does not report, or if it is
 /// not a terminal.
 #[must_use]

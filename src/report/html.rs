@@ -1,23 +1,27 @@
-//! The report as one HTML file: no script, nothing fetched, light and dark.
+//! The report as one HTML file: nothing fetched, light and dark, whole without its script.
 
 mod cameras;
-mod chart;
+pub(super) mod chart;
 mod collectors;
 mod details;
 mod found;
-pub(super) mod load;
+mod load;
 pub(super) mod machine;
+pub(super) mod plan;
 mod repeat;
 mod series;
+pub(super) mod shell;
 mod stages;
 pub(super) mod subject;
+pub(super) mod timeline;
 mod words;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
+use maud::{Markup, html as markup};
 
 use self::cameras::cameras;
 use self::details::Details;
-use self::load::load;
+use self::shell::Kind;
+use self::timeline::timeline;
 use super::{
     Failure, Report, conditions, cpu_range, estimate, failures, gaps, lanes, mebibytes, percent, soak,
     stolen, unmeasured,
@@ -26,84 +30,91 @@ use crate::record::Pace;
 use crate::record::measure::Verdict;
 use crate::text::{counted, harmless_lines, plural};
 
-pub(super) const STYLE: &str = include_str!("html/style.css");
-
 /// The report as HTML. `beside` is the name, without `.csv` and `.json`, of the same report
 /// in these forms, if it lies in the same folder.
 #[must_use]
 pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
+    page(report, beside, Kind::File)
+}
+
+/// The report of a run that is not over, for a browser that asks for it again and again.
+#[must_use]
+pub fn live(report: &Report<'_>) -> String {
+    page(report, None, Kind::Live)
+}
+
+/// What is served before there is anything to see of a run.
+#[must_use]
+pub fn not_begun() -> String {
+    let main = markup! {
+        header {
+            p class="live" role="status" { "Live: the measurement has not begun. Its inputs are brought up to date first." }
+            h1 { "Nothing is measured yet" }
+        }
+    };
+    shell::page(Kind::Live, "Nothing is measured yet", "", &main)
+}
+
+fn page(report: &Report<'_>, beside: Option<&str>, kind: Kind) -> String {
     let Report { run, record, measurement } = report;
     let started = super::subject::started(record);
     let details = Details::of(report);
     let gaps = [gaps(report), unmeasured(report.record)].concat();
-    let document = markup! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (harmless_lines(&measurement.verdict)) " - " (record.subject) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    header {
-                        p class="soft" { "Run of " (record.subject) ", " time datetime=(record.started) { (started) } }
-                        h1 { (harmless_lines(&measurement.verdict)) }
-                        @if let Some(reasons) = lanes::degraded(report) {
-                            p class="why" {
-                                span class="badge undecided" { "degraded" } " " (harmless_lines(&reasons).replace(" %", "\u{a0}%"))
-                            }
-                        }
-                        @if let Some(why) = lanes::why(report) { p class="why" { (harmless_lines(&why).replace(" %", "\u{a0}%")) } }
-                        p class="soft" {
-                            "Estimated, not measured: " (harmless_lines(&estimate::sentence(report))) ". "
-                            @for one in estimate::resources(report) { span class="whole" { (one) ". " } }
-                        }
-                        p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
-                        (subject::lines(report))
-                        p class="soft small" {
-                            @if let Some(stem) = beside {
-                                "Data: " a href={ (stem) ".csv" } { (stem) ".csv" } ", " a href={ (stem) ".json" } { (stem) ".json" } ". "
-                            }
-                            "Repeat with "
-                            code { @for piece in repeat::command(record) { span class="whole" { (piece) } " " } }
-                            "."
-                        }
-                        (tiles(report))
-                    }
-                    @if let Some(load) = load(report) {
-                        section aria-labelledby="load" { h2 id="load" { "Load of the machine" } (load) }
-                    }
-                    section aria-labelledby="cameras" {
-                        h2 id="cameras" { "Cameras" }
-                        (cameras(report, &details.slugs()))
-                    }
-                    (failed(failures(report)))
-                    (found::section(report, beside.is_some()))
-                    (details.section())
-                    (soak::section(report))
-                    (subject::section(record))
-                    section aria-labelledby="conditions" {
-                        h2 id="conditions" { "Conditions and host" }
-                        (facts(report))
-                        (machine::series(report))
-                        (collectors::collectors(report))
-                    }
-                    @if !gaps.is_empty() {
-                        section aria-labelledby="gaps" {
-                            h2 id="gaps" { "Missing figures and notes" }
-                            div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
-                        }
-                    }
-                    (legend(report))
+    let main = markup! {
+        header {
+            @if kind == Kind::Live { p class="live" role="status" { "Live: this run is not over, and its figures are those so far." } }
+            p class="soft" { "Run of " (record.subject) ", " time datetime=(record.started) { (started) } }
+            h1 { (harmless_lines(&measurement.verdict)) }
+            @if let Some(reasons) = lanes::degraded(report) {
+                p class="why" {
+                    span class="badge undecided" { "degraded" } " " (harmless_lines(&reasons).replace(" %", "\u{a0}%"))
                 }
             }
+            @if let Some(why) = lanes::why(report) { p class="why" { (harmless_lines(&why).replace(" %", "\u{a0}%")) } }
+            p class="soft" {
+                "Estimated, not measured: " (harmless_lines(&estimate::sentence(report))) ". "
+                @for one in estimate::resources(report) { span class="whole" { (one) ". " } }
+            }
+            p class="soft" { (conditions(&record.conditions)) @if kind == Kind::File { ". Run id " code { (run) } } "." }
+            (subject::lines(report))
+            p class="soft small" {
+                @if let Some(stem) = beside {
+                    "Data: " a href={ (stem) ".csv" } { (stem) ".csv" } ", " a href={ (stem) ".json" } { (stem) ".json" } ". "
+                }
+                "Repeat with "
+                code { @for piece in repeat::command(record) { span class="whole" { (piece) } " " } }
+                "."
+            }
+            (tiles(report))
         }
+        section aria-labelledby="cameras" {
+            h2 id="cameras" { "Cameras" }
+            (cameras(report, &details.slugs()))
+        }
+        (failed(failures(report)))
+        @if let Some(timeline) = timeline(report) {
+            section aria-labelledby="over-time" { h2 id="over-time" { "Over time" } (timeline) }
+        }
+        (found::section(report, beside.is_some()))
+        (details.section())
+        (soak::section(report))
+        (subject::section(record))
+        section aria-labelledby="conditions" {
+            h2 id="conditions" { "Conditions and host" }
+            (facts(report))
+            (machine::series(report))
+            (collectors::collectors(report))
+        }
+        @if !gaps.is_empty() {
+            section aria-labelledby="gaps" {
+                h2 id="gaps" { "Missing figures and notes" }
+                div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
+            }
+        }
+        (legend(report))
     };
-    let mut text = document.into_string();
-    text.push('\n');
-    text
+    let title = format!("{} - {}", measurement.verdict, record.subject);
+    shell::page(kind, &title, "", &main)
 }
 
 /// The figures of the whole run that are known.

@@ -19,6 +19,7 @@ mod inference;
 mod json;
 pub mod lanes;
 mod network;
+mod png;
 mod sightings;
 mod soak;
 mod subject;
@@ -30,8 +31,9 @@ pub mod units;
 
 pub use self::benchmark::{benchmark_csv, benchmark_json};
 pub use self::csv::csv;
-pub use self::html::html;
+pub use self::html::{html, live, not_begun};
 pub use self::json::json;
+pub use self::png::png;
 pub use self::table::table;
 pub use self::trace::trace;
 

@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use super::{Report, conditions, host, inference, lanes};
 use crate::record::measure::number;
-use crate::record::{Git, Member, PreparedClip, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord};
+use crate::record::{
+    Git, Member, PreparedClip, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord, StreamRecord,
+};
 use crate::text::counted;
 
 /// The mark of a fact that an earlier version of `lp` did not record.
@@ -127,7 +129,7 @@ fn config(known: &Provenance, is_impaired: bool) -> String {
 }
 
 /// The members that are no copies of an earlier one.
-fn originals(record: &RunRecord) -> Vec<&Member> {
+pub(super) fn originals(record: &RunRecord) -> Vec<&Member> {
     let mut seen = BTreeSet::new();
     record.members.iter().filter(|member| seen.insert(&member.camera)).collect()
 }
@@ -141,7 +143,7 @@ fn cameras_in_short(record: &RunRecord) -> String {
             unknown += 1;
             continue;
         };
-        let (picture, codec) = (picture(configured), codec(member));
+        let (picture, codec) = (member_picture(member, configured), codec(member));
         let is_same = |group: &&mut (String, SourceKind, Option<String>, usize)| {
             (&group.0, group.1, &group.2) == (&picture, configured.source, &codec)
         };
@@ -175,6 +177,25 @@ fn cameras_in_short(record: &RunRecord) -> String {
 /// `640x360 at 15 fps`
 pub(super) fn picture(configured: &SourceConfig) -> String {
     format!("{}x{} at {} fps", configured.width, configured.height, number(configured.fps))
+}
+
+/// The picture of a camera as it came. Where it is another one than configured: `1280x720 at 15 fps
+/// (configured 640x360)`. The configured one where none came, or its streams got different ones.
+pub(super) fn member_picture(member: &Member, configured: &SourceConfig) -> String {
+    let came = |stream: &StreamRecord| {
+        let format = stream.delivery.as_ref()?.video.last()?;
+        Some((format.width, format.height))
+    };
+    let mut all = member.streams.iter().filter_map(came);
+    let first = all.next().filter(|first| all.all(|other| other == *first));
+    let (width, height) = (configured.width, configured.height);
+    match first.filter(|came| *came != (width, height)) {
+        None => picture(configured),
+        Some((width, height)) => {
+            let came = picture(&SourceConfig { width, height, ..configured.clone() });
+            format!("{came} (configured {}x{})", configured.width, configured.height)
+        }
+    }
 }
 
 /// The codec that the streams of a camera got, else the configured one.
@@ -329,7 +350,7 @@ pub(super) fn cameras(record: &RunRecord) -> Vec<CameraSubject<'_>> {
             CameraSubject {
                 camera: &member.camera,
                 source: configured.map_or_else(unknown, source),
-                picture: configured.map_or_else(unknown, picture),
+                picture: configured.map_or_else(unknown, |configured| member_picture(member, configured)),
                 codec: match &member.clip {
                     Some(clip) => clip_words(clip),
                     None => codec(member).unwrap_or_else(|| super::NONE.to_owned()),
@@ -346,6 +367,11 @@ fn steps(record: &RunRecord, steps: &[StepRecord]) -> String {
         return no_steps(record).to_owned();
     }
     steps.iter().map(step_in_full).collect::<Vec<_>>().join(", ")
+}
+
+/// `clip scan.mp4`
+pub(super) fn source_in_short(configured: &SourceConfig) -> String {
+    source(&SourceConfig { origin: None, ..configured.clone() })
 }
 
 /// `clip scan.mp4 from https://host/scan.mp4`
@@ -524,6 +550,24 @@ mod tests {
                 cameras: 5 cameras 640x360 at 15 fps from clips (H.264); 1 camera 640x360 at 15 fps over RTSP (H.265)
             "#]],
         );
+    }
+
+    #[test]
+    fn a_picture_that_came_is_named_before_the_configured_one() {
+        let mut record = described(six_cameras());
+        let shown = |record: &RunRecord| {
+            let member = &record.members[5];
+            member_picture(member, member.configured.as_ref().unwrap())
+        };
+        assert_eq!(shown(&record), "640x360 at 15 fps");
+        let video = serde_json::from_str(r#"{"width":1280,"height":720}"#).unwrap();
+        record.members[5].streams[0].delivery =
+            Some(crate::record::Delivery { video: vec![video], ..Default::default() });
+        assert_eq!(shown(&record), "1280x720 at 15 fps (configured 640x360)");
+        assert!(
+            cameras_in_short(&record).contains("1 camera 1280x720 at 15 fps (configured 640x360) over RTSP")
+        );
+        assert_eq!(cameras(&record)[5].picture, "1280x720 at 15 fps (configured 640x360)");
     }
 
     #[test]

@@ -101,7 +101,7 @@ mod tests {
             begin(&values)
         });
         let found: Vec<usize> = found.collect();
-        let n_right = found.iter().filter(|found| (start_up..=most).contains(found)).count();
+        let n_right = found.iter().filter(|found| (start_up..=most).contains(*found)).count();
         assert!(n_right >= 75, "{n_right} of {found:?}");
         assert!(found.iter().all(|found| start_up <= *found), "{found:?}");
     }

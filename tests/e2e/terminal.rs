@@ -289,3 +289,12 @@ fn a_download_shows_how_far_it_is() {
     assert_eq!(terminal.end(), Some(0));
     assert!(terminal.text().contains("1 task ran"), "{}", terminal.text());
 }
+
+#[test]
+fn a_picture_is_not_printed_to_a_terminal() {
+    let ws = crate::verdict::playing(&[("a", 25)]);
+    ws.lp("run").success();
+    let mut terminal = Terminal::start(&ws, &["report", "--format", "png"], 100, 20);
+    terminal.wait_for("a picture is not printed to a terminal");
+    assert_eq!(terminal.end(), Some(2));
+}

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::open_page;
+use super::{open_page, picture};
 use crate::cli::args::{Global, ReportArgs, ReportFormat};
 use crate::cli::project::{self, store_layout};
 use crate::cli::{Exit, console};
@@ -51,6 +51,7 @@ pub(super) fn run(global: &Global, store: &Store, args: &ReportArgs) -> Result<E
         ReportFormat::Json => density::json(&shown),
         ReportFormat::Csv => density::csv(&shown),
         ReportFormat::Html => density::html(&shown, None),
+        ReportFormat::Png => return picture(&density::png(&shown)).map(|()| exit(&id, &record, args)),
     });
     Ok(exit(&id, &record, args))
 }

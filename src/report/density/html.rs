@@ -1,9 +1,9 @@
-//! The report of a search as one HTML file: no script, nothing fetched, light and dark.
+//! The report of a search as one HTML file: nothing fetched, light and dark, whole without its script.
 
 mod camera;
 mod path;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
+use maud::{Markup, html as markup};
 
 use super::upstream::{answer, by_camera, densities};
 use super::{
@@ -14,7 +14,9 @@ use crate::record::density::LimiterRecord;
 use crate::record::density_figures::{AtAnswer, Outcome, percent};
 use crate::record::measure::number;
 use crate::record::upstream::{LEAST_ROWS, TOLERANCE, streams};
-use crate::report::html::{STYLE, failed, load, machine as series, subject};
+use crate::report::html::shell::{self, Kind};
+use crate::report::html::timeline::timeline;
+use crate::report::html::{failed, machine as series, subject};
 use crate::report::{NONE, Report, millis, unmeasured};
 use crate::text::{counted, harmless_lines};
 
@@ -27,71 +29,56 @@ pub fn html(shown: &DensityShown<'_>, beside: Option<&str>) -> String {
     let DensityShown { id, record, figures, .. } = shown;
     let at = shown.at_answer();
     let gaps = shown.sample().map(unmeasured).unwrap_or_default();
-    let document = markup! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (harmless_lines(&figures.verdict)) " - density of " (record.subject) }
-                style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
+    let main = markup! {
+        header {
+            p class="soft" {
+                "Density of " (record.subject) ", "
+                time datetime=(record.started) { (record.started.with_local(record.utc_offset_s)) }
             }
-            body {
-                main {
-                    header {
-                        p class="soft" {
-                            "Density of " (record.subject) ", "
-                            time datetime=(record.started) { (record.started.with_local(record.utc_offset_s)) }
-                        }
-                        h1 { (nobreak(&figures.verdict)) }
-                        @if let Some(reasons) = degraded(shown) {
-                            p class="why" { span class="badge undecided" { "degraded" } " " (nobreak(&reasons)) }
-                        }
-                        p class="soft" { "Asked: " (nobreak(&asked(shown))) ". Search id " code { (id) } "." }
-                        (facts(shown))
-                        p class="soft small" {
-                            @if let Some(stem) = beside {
-                                "Data: " a href={ (stem) ".csv" } { (stem) ".csv" } ", " a href={ (stem) ".json" } { (stem) ".json" } ". "
-                            }
-                            "Repeat with "
-                            code { @for piece in repeat::command(shown) { span class="whole" { (harmless_lines(&piece)) } " " } }
-                            "."
-                        }
-                        (tiles(shown))
-                    }
-                    @if !figures.settings.is_empty() {
-                        section aria-labelledby="path" {
-                            h2 id="path" { "Path of the search" }
-                            (path::picture(shown))
-                            (path::settings(shown))
-                        }
-                    }
-                    @if let Some(limiter) = &record.limiter { (limit(limiter)) }
-                    @if let Some((report, at)) = &at { (at_answer(shown, report, at)) }
-                    (failed(shown.failures()))
-                    (by_upstream(shown, at.as_ref()))
-                    @if let Some(run) = shown.sample() { (subject::section(run)) }
-                    section aria-labelledby="conditions" {
-                        h2 id="conditions" { "Host" }
-                        div class="card" {
-                            dl { @for (name, value) in &record.host.facts { dt { (name) } dd { (harmless_lines(value)) } } }
-                        }
-                        @if let Some((report, _)) = &at { (series::series(report)) }
-                    }
-                    @if !gaps.is_empty() {
-                        section aria-labelledby="gaps" {
-                            h2 id="gaps" { "Missing figures" }
-                            div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
-                        }
-                    }
-                    (legend(shown))
+            h1 { (nobreak(&figures.verdict)) }
+            @if let Some(reasons) = degraded(shown) {
+                p class="why" { span class="badge undecided" { "degraded" } " " (nobreak(&reasons)) }
+            }
+            p class="soft" { "Asked: " (nobreak(&asked(shown))) ". Search id " code { (id) } "." }
+            (facts(shown))
+            p class="soft small" {
+                @if let Some(stem) = beside {
+                    "Data: " a href={ (stem) ".csv" } { (stem) ".csv" } ", " a href={ (stem) ".json" } { (stem) ".json" } ". "
                 }
+                "Repeat with "
+                code { @for piece in repeat::command(shown) { span class="whole" { (harmless_lines(&piece)) } " " } }
+                "."
+            }
+            (tiles(shown))
+        }
+        @if !figures.settings.is_empty() {
+            section aria-labelledby="path" {
+                h2 id="path" { "Path of the search" }
+                (path::picture(shown))
+                (path::settings(shown))
             }
         }
+        @if let Some(limiter) = &record.limiter { (limit(limiter)) }
+        @if let Some((report, at)) = &at { (at_answer(shown, report, at)) }
+        (failed(shown.failures()))
+        (by_upstream(shown, at.as_ref()))
+        @if let Some(run) = shown.sample() { (subject::section(run)) }
+        section aria-labelledby="conditions" {
+            h2 id="conditions" { "Host" }
+            div class="card" {
+                dl { @for (name, value) in &record.host.facts { dt { (name) } dd { (harmless_lines(value)) } } }
+            }
+            @if let Some((report, _)) = &at { (series::series(report)) }
+        }
+        @if !gaps.is_empty() {
+            section aria-labelledby="gaps" {
+                h2 id="gaps" { "Missing figures" }
+                div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
+            }
+        }
+        (legend(shown))
     };
-    let mut text = document.into_string();
-    text.push('\n');
-    text
+    shell::page(Kind::File, &format!("{} - density of {}", figures.verdict, record.subject), OWN_STYLE, &main)
 }
 
 /// Text whose figures are not torn from their unit.
@@ -164,7 +151,7 @@ fn at_answer(shown: &DensityShown<'_>, report: &Report<'_>, at: &AtAnswer) -> Ma
             }
             (camera::headroom(&at.cameras))
             (camera::allowances(&at.cameras))
-            @if let Some(load) = load::load(report) { (load) }
+            @if let Some(timeline) = timeline(report) { (timeline) }
         }
     }
 }

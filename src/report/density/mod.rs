@@ -10,6 +10,7 @@
 mod csv;
 mod html;
 mod json;
+mod png;
 mod repeat;
 #[cfg(test)]
 mod schema;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use self::csv::csv;
 pub use self::html::html;
 pub use self::json::json;
+pub use self::png::png;
 pub use self::table::table;
 pub use self::upstream::{by_upstream, in_upstreams_words};
 

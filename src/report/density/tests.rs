@@ -355,7 +355,8 @@ fn a_page_is_whole_escapes_texts_and_fetches_nothing() {
             "the same record makes the same bytes"
         );
         assert_well_formed(&text);
-        for word in ["http://", "<script", "url(", "@import", "NaN", "inf ", "<b>\n"] {
+        assert_eq!(text.matches("<script").count(), 1, "its own script");
+        for word in ["http:", "url(", "@import", "NaN,", "inf ", "<b>\n"] {
             assert!(!text.contains(word), "`{word}` in the page");
         }
     }
@@ -400,4 +401,21 @@ fn a_run_at_the_answer_that_does_not_hold_is_a_doubt_in_every_form() {
     let document: serde_json::Value = serde_json::from_str(&with_shown(&record, json)).unwrap();
     assert_eq!(document["doubt"], doubt.trim_start_matches("; "));
     assert!(with_shown(&record, |shown| html(shown, None)).contains(&doubt.replace(" %", "\u{a0}%")));
+}
+
+#[test]
+fn a_picture_file_has_bars_of_each_state() {
+    for record in searches() {
+        let bytes = with_shown(&record, png);
+        let picture = tiny_skia::Pixmap::decode_png(&bytes).unwrap();
+        let has = |[red, green, blue]: [u8; 3]| {
+            let is_it = |pixel: &&tiny_skia::PremultipliedColorU8| {
+                (pixel.red(), pixel.green(), pixel.blue()) == (red, green, blue)
+            };
+            picture.pixels().iter().filter(is_it).count() > 1_000
+        };
+        let states = |state: State| record.settings.iter().any(|setting| setting.state == state);
+        assert_eq!(has([227, 243, 234]), states(State::Holds), "{:?}", record.answer);
+        assert_eq!(has([250, 229, 226]), states(State::Fails), "{:?}", record.answer);
+    }
 }

@@ -1,7 +1,8 @@
 //! The table of cameras: a row per pipeline or script, bad cameras first, with the frame
 //! rate over time as a small line.
 //!
-//! Columns without any figure are left out. On a narrow screen, each row is a card.
+//! Columns without any figure are left out. On a narrow screen, each row is a card. Where rows are sorted, each
+//! has the name of its camera.
 
 use std::collections::HashSet;
 
@@ -35,34 +36,46 @@ struct Column {
     /// Whether it needs a line of a narrow screen for itself.
     is_wide: bool,
     value: fn(&Row<'_>) -> Option<String>,
+    /// What rows are sorted by, if that is not the begin of the value.
+    sort: Option<fn(&Row<'_>) -> Option<String>>,
 }
 
 const COLUMNS: [Column; 6] = [
-    Column { name: "Latency ms", unit: "p50 / p95 / p99", is_wide: true, value: latency },
+    Column {
+        name: "Latency ms",
+        unit: "p50 / p95 / p99",
+        is_wide: true,
+        value: latency,
+        sort: Some(latency_p95),
+    },
     Column {
         name: "On time",
         unit: "%",
         is_wide: false,
         value: |row| row.stream.on_time.map(|_| on_time(row.stream)),
+        sort: None,
     },
-    Column { name: "Late ms", unit: "p95 / max", is_wide: true, value: late },
+    Column { name: "Late ms", unit: "p95 / max", is_wide: true, value: late, sort: None },
     Column {
         name: "Dropped",
         unit: "%",
         is_wide: false,
         value: |row| row.stream.dropped_share.map(|_| dropped(row.stream)),
+        sort: None,
     },
     Column {
         name: "CPU %",
         unit: "of a core",
         is_wide: false,
         value: |row| row.worker().and_then(|worker| worker.cpu).map(|cpu| percent(Some(cpu), 0)),
+        sort: None,
     },
     Column {
         name: "Memory",
         unit: "MiB",
         is_wide: false,
         value: |row| row.worker().and_then(|worker| worker.rss_max).map(|bytes| mebibytes(Some(bytes))),
+        sort: None,
     },
 ];
 
@@ -76,6 +89,10 @@ impl Row<'_> {
 fn latency(row: &Row<'_>) -> Option<String> {
     let Percentiles { p50, p95, p99, max: _ } = row.stream.latency_us?;
     Some([p50, p95, p99].map(millis).join(" / "))
+}
+
+fn latency_p95(row: &Row<'_>) -> Option<String> {
+    Some(millis(row.stream.latency_us?.p95))
 }
 
 fn late(row: &Row<'_>) -> Option<String> {
@@ -92,21 +109,21 @@ pub(super) fn cameras(report: &Report<'_>, detailed: &HashSet<&Slug>) -> Markup 
     let shape = Shape {
         is_live: report.record.conditions.pace == Pace::Live,
         has_fps: all.iter().any(|row| row.stream.fps.is_some()),
-        has_line: all.iter().any(|row| series::frame_rate(row.stream).is_some()),
+        has_line: all.iter().any(|row| series::frame_rate(report, row.stream).is_some()),
         columns,
         detailed,
     };
     markup! {
         div class="card scroll" tabindex="0" role="region" aria-label="Figures per camera" {
-            table class="cameras" {
+            table class="cameras sorts" {
                 thead {
                     tr {
                         th scope="col" { "Camera" }
                         th scope="col" { "Verdict" }
-                        @if shape.has_fps { th scope="col" class="num" { "fps" @if shape.is_live { br; "of target" } } }
-                        @if shape.has_line { th scope="col" { "fps over time" } }
+                        @if shape.has_fps { th scope="col" class="num" { "fps" @if shape.is_live { " " br; "of target" } } }
+                        @if shape.has_line { th scope="col" class="plain line" { "fps over time" } }
                         th scope="col" { "Workloads" }
-                        @for column in &shape.columns { th scope="col" class="num" { (column.name) br; (column.unit) } }
+                        @for column in &shape.columns { th scope="col" class="num" { (column.name) " " br; (column.unit) } }
                     }
                 }
                 @for group in lanes::groups(report) {
@@ -162,7 +179,7 @@ impl Shape<'_> {
         markup! {
             tr class=[reason.map(|_| "with_reason")] {
                 th scope="row" { (self.name(row)) }
-                td class="verdict" {
+                td class="verdict" data-sort=(row.stream.verdict as u8) {
                     @if stream.verdict == Verdict::Failed { a href="#failures" { (badge(stream.verdict)) } }
                     @else { (badge(stream.verdict)) }
                     @let decisive = stream.decisive();
@@ -173,7 +190,7 @@ impl Shape<'_> {
                 td class="workloads" { (breakable(&stream.workloads.join(", "))) }
                 @for column in &self.columns {
                     @let value = (column.value)(row);
-                    td class={ "num" @if value.is_none() { " none" } @if column.is_wide { " wide" } } data-name={ (column.name) ", " (column.unit) } {
+                    td class={ "num" @if value.is_none() { " none" } @if column.is_wide { " wide" } } data-name={ (column.name) ", " (column.unit) } data-sort=[column.sort.and_then(|sort| sort(row))] {
                         (value.unwrap_or_else(|| if row.is_first { absent(stream).to_owned() } else { String::new() }))
                     }
                 }
@@ -194,6 +211,7 @@ impl Shape<'_> {
                 @else { span class=[class] { (name) } }
                 " "
             }
+            @if !row.is_first { span class="again" { (name) " " } }
             @if camera.streams.len() > 1 { span class="soft small whole" { (harmless_lines(&row.stream.stream)) } }
         }
     }
@@ -212,7 +230,13 @@ impl Shape<'_> {
 
     fn line(&self, row: &Row<'_>) -> Markup {
         let target = self.is_live.then_some(row.camera.target_fps);
-        let series = series::frame_rate(row.stream);
-        markup! { @if let Some((points, _)) = series { (spark(&points, target, series::longest(row.report))) } }
+        let series = series::frame_rate(row.report, row.stream);
+        let begin = series::begin(row.report, &row.stream.stream);
+        markup! {
+            @if let Some((points, _)) = series {
+                @let points = points.into_iter().map(|(at, value)| (at - begin, value)).collect();
+                (spark(&points, target, series::longest(row.report)))
+            }
+        }
     }
 }

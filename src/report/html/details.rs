@@ -37,7 +37,7 @@ impl<'a> Details<'a> {
             let is_open = all.open.len() < MOST_OPEN && (few || is_bad(camera.verdict));
             let list = if is_open { &mut all.open } else { &mut all.closed };
             let member = report.record.members.iter().find(|member| member.slug == camera.slug);
-            list.extend(member.and_then(|member| Some((camera, details(report, member, camera, is_open)?))));
+            list.extend(member.and_then(|member| Some((camera, details(report, member, camera)?))));
         }
         all
     }
@@ -51,11 +51,11 @@ impl<'a> Details<'a> {
     pub(super) fn section(&self) -> Markup {
         let Details { open, closed } = self;
         let title =
-            if open.is_empty() || closed.is_empty() { "Over time" } else { "Over time: the worst cameras" };
+            if open.is_empty() || closed.is_empty() { "Each camera" } else { "Each camera: the worst ones" };
         markup! {
             @if !open.is_empty() || !closed.is_empty() {
-                section aria-labelledby="over-time" class=[open.is_empty().then_some("closed")] {
-                    h2 id="over-time" { (title) }
+                section aria-labelledby="each-camera" class=[open.is_empty().then_some("closed")] {
+                    h2 id="each-camera" { (title) }
                     @for (camera, details) in open {
                         article class="card" id={ "camera-" (camera.slug) } {
                             div class="head" { h3 { (harmless_lines(&lanes::name(camera))) } (badge(camera.verdict)) }
@@ -77,14 +77,11 @@ impl<'a> Details<'a> {
 }
 
 /// All that is drawn and listed of a camera; `None` if there is nothing.
-fn details(report: &Report<'_>, member: &Member, camera: &CameraFigures, has_marks: bool) -> Option<Markup> {
+fn details(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Option<Markup> {
     let (kinds, others) = sightings::summary(member);
     let seconds = |us: u64| format!("{:.1}", us as f64 / 1e6);
-    let charts: Vec<Markup> =
-        [fps_chart(report, camera, has_marks), latency_chart(report, camera, has_marks)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let charts = [fps_chart(report, camera), latency_chart(report, camera)];
+    let charts: Vec<Markup> = charts.into_iter().flatten().collect();
     let texts = camera
         .streams
         .iter()
@@ -247,9 +244,9 @@ fn script(stream: &StreamFigures, figures: &ScriptFigures) -> Markup {
     }
 }
 
-fn fps_chart(report: &Report<'_>, camera: &CameraFigures, has_marks: bool) -> Option<Markup> {
+fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Option<Markup> {
     let line = |stream: &StreamFigures| {
-        let (points, how) = series::frame_rate(stream)?;
+        let (points, how) = series::frame_rate(report, stream)?;
         Some(Line { name: format!("{}{how}", harmless_lines(&stream.stream)), points })
     };
     let lines: Vec<Line> = camera.streams.iter().filter_map(line).collect();
@@ -263,22 +260,21 @@ fn fps_chart(report: &Report<'_>, camera: &CameraFigures, has_marks: bool) -> Op
         .map(|stream| format!("{} {} fps", harmless_lines(&stream.stream), fps(stream)))
         .collect();
     let chart = Chart {
-        title: "Frame rate",
+        title: "Frame rate".to_owned(),
         unit: "fps",
         summary: format!("{}; one point per second of the window", rates.join(", ")),
         lines,
         bands: Vec::new(),
         target: is_live.then(|| (format!("target {}", number(camera.target_fps)), camera.target_fps)),
         shades: series::disturbed(report, camera),
-        seconds: series::longest(report),
+        seconds: series::end(report),
         at_least: 1.0,
-        has_marks,
     };
     Some(chart.render())
 }
 
 /// The median and 95th percentile of the camera's worst stream that has any.
-fn latency_chart(report: &Report<'_>, camera: &CameraFigures, has_marks: bool) -> Option<Markup> {
+fn latency_chart(report: &Report<'_>, camera: &CameraFigures) -> Option<Markup> {
     // A script's latencies have no seconds to draw; they are in its table.
     let streams = camera.streams.iter().filter(|stream| stream.script.is_none());
     let known = streams.filter_map(|stream| Some((stream, stream.latency_us?)));
@@ -286,7 +282,7 @@ fn latency_chart(report: &Report<'_>, camera: &CameraFigures, has_marks: bool) -
     let of =
         if camera.streams.len() > 1 { format!("{} ", harmless_lines(&stream.stream)) } else { String::new() };
     let line = |name: &str, which: fn(&Percentiles) -> u32| {
-        let (points, how) = series::latency(stream, which)?;
+        let (points, how) = series::latency(report, stream, which)?;
         Some(Line { name: format!("{of}{name}{how}"), points })
     };
     let lines: Vec<Line> = [line("p50", |l| l.p50), line("p95", |l| l.p95)].into_iter().flatten().collect();
@@ -294,7 +290,7 @@ fn latency_chart(report: &Report<'_>, camera: &CameraFigures, has_marks: bool) -
         return None;
     }
     let chart = Chart {
-        title: "Latency",
+        title: "Latency".to_owned(),
         unit: "ms",
         summary: format!(
             "{}: median {} ms, 95th percentile {} ms; one point per second of the window",
@@ -306,9 +302,8 @@ fn latency_chart(report: &Report<'_>, camera: &CameraFigures, has_marks: bool) -
         bands: Vec::new(),
         target: None,
         shades: series::disturbed(report, camera),
-        seconds: series::longest(report),
+        seconds: series::end(report),
         at_least: 1.0,
-        has_marks,
     };
     Some(chart.render())
 }

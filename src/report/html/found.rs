@@ -9,6 +9,18 @@ use crate::record::{RunRecord, Snapshot, StreamRecord};
 use crate::report::{NONE, Report, sightings};
 use crate::text::harmless_lines;
 
+/// So many characters of a page are pictures.
+const PICTURES: usize = 600_000;
+
+/// How many of the first sizes have room together.
+fn within(sizes: impl Iterator<Item = usize>, room: usize) -> usize {
+    let sums = sizes.scan(0_usize, |sum, size| {
+        *sum = sum.saturating_add(size);
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= room).count()
+}
+
 /// The section; nothing for a run that does not infer.
 pub(super) fn section(report: &Report<'_>, is_in_folder: bool) -> Markup {
     let pictures: Vec<(&str, &StreamRecord, &Snapshot)> = pictures(report.record).collect();
@@ -21,13 +33,20 @@ pub(super) fn section(report: &Report<'_>, is_in_folder: bool) -> Markup {
         .flat_map(|(stream, step)| step.accuracy.iter().map(move |one| (*stream, *step, one)))
         .collect();
     let published = sightings::published(report.record);
+    let shown = within(pictures.iter().map(|(_, _, snapshot)| snapshot.jpeg.len()), PICTURES);
     markup! {
         @if !pictures.is_empty() || !labelled.is_empty() {
             section aria-labelledby="found" {
                 h2 id="found" { "What the models found" }
                 @if !pictures.is_empty() {
                     div class="card pictures" {
-                        @for (camera, stream, snapshot) in &pictures { (picture(camera, stream, snapshot)) }
+                        @for (camera, stream, snapshot) in &pictures[..shown] { (picture(camera, stream, snapshot)) }
+                    }
+                    @if shown < pictures.len() {
+                        p class="soft small" {
+                            "The first " (shown) " of " (pictures.len()) " pictures: a page that can be mailed has no room for more. "
+                            "All are in the folder of the run, " code { "snapshot.jpg" } " of each stream."
+                        }
                     }
                 }
                 @if !labelled.is_empty() {

@@ -1,9 +1,9 @@
-//! The machine's CPU over the run: what belongs to the run, and other programs above it.
+//! The CPU and memory of the machine over the run: what belongs to the run, and other programs above it.
 
 use maud::{Markup, html as markup};
 
-use super::chart::{Band, Chart, Line, MOST_POINTS, Points, Shade};
-use super::series::grouped;
+use super::chart::{Band, Chart, Line, Points, most_points};
+use super::series::{self, grouped};
 use crate::record::measure::split::{Load, loads, mean_owned, owned, workers_cpu};
 use crate::report::{Report, cpu_range, energy, mebibytes, percent, stolen};
 use crate::text::harmless_lines;
@@ -24,53 +24,60 @@ const COLLECTORS: &str = "collectors beside it";
 /// Who never has this share of all cores is not drawn.
 const WORTH_DRAWING: f64 = 0.002;
 
-/// Chart and figures; `None` if the machine was not sampled.
-pub(in crate::report) fn load(report: &Report<'_>) -> Option<Markup> {
-    let figures = &report.measurement.machine;
+/// The chart; `None` if the machine was not sampled.
+pub(super) fn cpu(report: &Report<'_>) -> Option<Chart> {
     let loads = loads(report.record);
     if loads.len() < 2 {
         return None;
     }
-    let group = loads.len().div_ceil(MOST_POINTS).max(1);
+    let group = loads.len().div_ceil(most_points(report.measurement.totals.pipelines)).max(1);
     // Of each group the moment of the highest load.
     let busiest = |loads: &[Load]| loads.iter().max_by(|a, b| a.cpu.total_cmp(&b.cpu)).copied();
     let loads: Vec<Load> = loads.chunks(group).filter_map(busiest).collect();
     let busy: Points = loads.iter().map(|load| (seconds(load), Some(load.cpu * 100.0))).collect();
+    Some(Chart {
+        title: "CPU, all cores".to_owned(),
+        unit: "%",
+        summary: format!(
+            "mean {} % while all streams were measured",
+            percent(report.measurement.machine.cpu, 1)
+        ),
+        seconds: series::end(report),
+        lines: vec![Line { name: format!("all{}", grouped(group)), points: busy }],
+        bands: bands(report, &loads),
+        target: None,
+        shades: Vec::new(),
+        at_least: 100.0,
+    })
+}
+
+/// What the machine used while all streams were measured; `None` if it was not sampled.
+pub(super) fn facts(report: &Report<'_>) -> Option<Markup> {
+    let figures = &report.measurement.machine;
+    if loads(report.record).len() < 2 {
+        return None;
+    }
     let shared = report
         .measurement
         .workers
         .iter()
         .filter(|worker| report.record.members.iter().all(|member| member.slug.as_str() != worker.name));
     Some(markup! {
-        div class="card charts load" {
-            (Chart {
-                title: "CPU, all cores",
-                unit: "%",
-                summary: format!("mean {} % while all streams were measured", percent(figures.cpu, 1)),
-                seconds: loads.last().map_or(0.0, seconds),
-                lines: vec![Line { name: format!("all{}", grouped(group)), points: busy }],
-                bands: bands(report, &loads),
-                target: None,
-                shades: figures.window_us.map(shade).into_iter().collect(),
-                at_least: 100.0,
-                has_marks: true,
-            }.render())
-            dl {
-                dt { "CPU, mean" } dd { (percent(figures.cpu, 1)) " %" (cpu_range(figures)) (stolen(figures)) }
-                @for (name, share) in means(report) { dt { (name) } dd { (percent(Some(share), 1)) " %" } }
-                @if !report.record.programs.is_empty() {
-                    dt { "largest other programs" } dd { (programs(report)) }
-                }
-                @if let Some(bytes) = figures.memory_max { dt { "memory in use at most" } dd { (mebibytes(Some(bytes))) " MiB" } }
-                @if let Some(power) = energy::sentence(report) { dt { "power" } dd { (power) } }
-                @if let Some(server) = &report.measurement.server {
-                    dt { (server.name) }
-                    dd { (percent(server.cpu, 0)) " % of a core, " (mebibytes(server.rss_max)) " MiB" }
-                }
-                @for worker in shared {
-                    dt { "worker " (harmless_lines(&worker.name)) }
-                    dd { (percent(worker.cpu, 0)) " % of a core, " (mebibytes(worker.rss_max)) " MiB" }
-                }
+        dl {
+            dt { "CPU, mean" } dd { (percent(figures.cpu, 1)) " %" (cpu_range(figures)) (stolen(figures)) }
+            @for (name, share) in means(report) { dt { (name) } dd { (percent(Some(share), 1)) " %" } }
+            @if !report.record.programs.is_empty() {
+                dt { "largest other programs" } dd { (programs(report)) }
+            }
+            @if let Some(bytes) = figures.memory_max { dt { "memory in use at most" } dd { (mebibytes(Some(bytes))) " MiB" } }
+            @if let Some(power) = energy::sentence(report) { dt { "power" } dd { (power) } }
+            @if let Some(server) = &report.measurement.server {
+                dt { (server.name) }
+                dd { (percent(server.cpu, 0)) " % of a core, " (mebibytes(server.rss_max)) " MiB" }
+            }
+            @for worker in shared {
+                dt { "worker " (harmless_lines(&worker.name)) }
+                dd { (percent(worker.cpu, 0)) " % of a core, " (mebibytes(worker.rss_max)) " MiB" }
             }
         }
     })
@@ -78,11 +85,6 @@ pub(in crate::report) fn load(report: &Report<'_>) -> Option<Markup> {
 
 fn seconds(load: &Load) -> f64 {
     load.at_us as f64 / 1e6
-}
-
-fn shade((from, to): (u64, u64)) -> Shade {
-    let spans = vec![(from as f64 / 1e6, to as f64 / 1e6)];
-    Shade { name: "all streams are measured", class: "shade", spans }
 }
 
 /// Those who used the CPU on top of each other; in records that do not tell them apart, the
@@ -102,7 +104,7 @@ fn bands(report: &Report<'_>, loads: &[Load]) -> Vec<Band> {
         };
         let (name, class) = NAMES[drawn[n]];
         let points = loads.iter().map(|load| (seconds(load), span(load))).collect();
-        Band { name: name.to_owned(), class, points }
+        Band { name: name.to_owned(), class, is_range: false, points }
     };
     (0..drawn.len()).map(band).collect()
 }
@@ -114,7 +116,7 @@ fn bands_of_workers(loads: &[Load]) -> Vec<Band> {
     let band = |name: &str, class: &'static str, of: fn(f64, f64) -> (f64, f64)| {
         let span = |load: &Load| load.workers.map(|workers| of(workers * 100.0, load.cpu * 100.0));
         let points = loads.iter().map(|load| (seconds(load), span(load))).collect();
-        Band { name: name.to_owned(), class, points }
+        Band { name: name.to_owned(), class, is_range: false, points }
     };
     vec![
         band("pipelines of this run", "own", |own, _| (0.0, own)),

@@ -13,7 +13,7 @@ pub(in crate::report) fn series(report: &Report<'_>) -> Markup {
         @if !series.is_empty() {
             details class="card scroll" {
                 summary { b { (series.len()) " measured series" } " of the machine" }
-                table class="cards" {
+                table class="cards sorts" {
                     thead { tr {
                         th scope="col" { "Series" }
                         th scope="col" class="num" { "Mean" } th scope="col" class="num" { "Least" } th scope="col" class="num" { "Greatest" }

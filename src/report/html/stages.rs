@@ -6,13 +6,10 @@ use maud::{Markup, html as markup};
 use crate::record::measure::StreamFigures;
 use crate::text::harmless_lines;
 
-const WIDTH: f64 = 240.0;
-const HEIGHT: f64 = 12.0;
-
 /// The bars of a stream that was traced.
 pub(super) fn bar(stream: &StreamFigures) -> Markup {
     let whole: f64 = stream.stages.iter().map(|stage| stage.mean_us).sum();
-    let x = |us: f64| format!("{:.1}", us / whole.max(1.0) * WIDTH);
+    let x = |us: f64| format!("{:.1}", us / whole.max(1.0) * 100.0);
     let mut from = 0.0;
     let bars = stream.stages.iter().map(|stage| {
         let begin = from;
@@ -35,11 +32,8 @@ pub(super) fn bar(stream: &StreamFigures) -> Markup {
                             td { (harmless_lines(&stage.element)) } td { (harmless_lines(&stage.kind)) }
                             td class="num" data-name="Mean ms" { (ms(stage.mean_us)) }
                             td class="num" data-name="p95 ms" { (ms(f64::from(stage.p95_us))) }
-                            td {
-                                svg class="stage one" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{} ms after {} ms", ms(stage.mean_us), ms(*begin))) {
-                                    rect fill="currentColor" x=(x(*begin)) y="1" width=(x(stage.mean_us)) height="10" {}
-                                }
-                            }
+                            // What it shows is in the row.
+                            td class="stage" { i style={ "margin-left:" (x(*begin)) "%;width:" (x(stage.mean_us)) "%" } {} }
                         }
                     }
                 }

@@ -3,6 +3,7 @@
 
 use maud::{Markup, html as markup};
 
+use super::plan::plan;
 use super::words::breakable;
 use crate::record::{Provenance, RunRecord};
 use crate::report::subject::{CameraSubject, Fact, all, cameras, head};
@@ -32,6 +33,7 @@ pub(in crate::report) fn section(record: &RunRecord) -> Markup {
     markup! {
         section aria-labelledby="subject" {
             h2 id="subject" { "What was measured" }
+            (plan(record))
             div class="card scroll" tabindex="0" role="region" aria-label="Source and steps of each camera" {
                 table class="cards" {
                     thead { tr {

@@ -24,14 +24,14 @@ const ALLOWANCES: [(Allowance, &str); 6] = [
 pub(super) fn headroom(cameras: &[CameraAtAnswer]) -> Markup {
     markup! {
         div class="card scroll" tabindex="0" role="region" aria-label="Headroom of each camera" {
-            table class="cards headroom" {
+            table class="cards headroom sorts" {
                 thead { tr {
                     th scope="col" { "Camera, its weakest stream" }
                     th scope="col" { "Headroom" }
-                    th scope="col" class="num" { "fps" br; "of target" }
-                    th scope="col" class="num" { "On time" br; "%" }
-                    th scope="col" class="num" { "Latency ms" br; "p50 / p95 / p99" }
-                    th scope="col" class="num" { "Dropped" br; "%" }
+                    th scope="col" class="num" { "fps " br; "of target" }
+                    th scope="col" class="num" { "On time " br; "%" }
+                    th scope="col" class="num" { "Latency ms " br; "p50 / p95 / p99" }
+                    th scope="col" class="num" { "Dropped " br; "%" }
                 } }
                 tbody { @for camera in cameras { (row(camera)) } }
             }

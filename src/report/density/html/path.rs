@@ -8,6 +8,7 @@ use maud::{Markup, html as markup};
 use super::nobreak;
 use crate::record::density_figures::SettingFigures;
 use crate::report::density::{DensityShown, figure, state, unit, word};
+use crate::report::html::chart::{time_step, time_text};
 use crate::report::{NONE, mebibytes, percent};
 use crate::search::{Goal, State};
 use crate::text::harmless_lines;
@@ -86,12 +87,12 @@ fn canvas(shown: &DensityShown<'_>, class: &str, width: f64, height: f64) -> Mar
     let least = shown.record.answer.at_least;
     let most = f64::from(settings.iter().map(|one| one.lanes).max().unwrap_or(1).max(least).max(1));
     let seconds = (shown.figures.took_us as f64 / 1e6).max(1.0);
-    let (step, time_step) = (whole_step(most), time_step(seconds, width / 100.0 * PARTS));
+    let (step, step_of_time) = (whole_step(most), time_step(seconds, width / 100.0 * PARTS));
     let scale = Scale { width, height, seconds, lanes: (most / step).ceil() * step };
     let levels = (0..).map(|n| f64::from(n) * step).take_while(|level| *level <= scale.lanes + 1e-9);
-    let times = (0..).map(|n| f64::from(n) * time_step).take_while(|at| *at <= seconds);
+    let times = (0..).map(|n| f64::from(n) * step_of_time).take_while(|at| *at <= seconds);
     let right = short(width - RIGHT);
-    let time = |at: f64| if time_step >= 60.0 { short(at / 60.0) + " min" } else { short(at) + " s" };
+    let time = |at: f64| time_text(at, step_of_time);
     markup! {
         svg class=(class) viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(summary(shown)) aria-describedby="settings" {
             @for level in levels {
@@ -189,16 +190,16 @@ pub(super) fn settings(shown: &DensityShown<'_>) -> Markup {
     let load = |share: Option<f64>| percent(share, 1);
     markup! {
         div class="card scroll" tabindex="0" role="region" aria-label="Settings of the search" {
-            table class="cards settings" id="settings" {
+            table class="cards settings sorts" id="settings" {
                 thead { tr {
                     th scope="col" class="num" { (capital(&unit(shown.record, 2))) }
                     th scope="col" { "Verdict" }
                     th scope="col" { "Worst stream" }
-                    th scope="col" class="num" { "Time" br; "s" }
-                    th scope="col" class="num" { "Judged" br; "s" }
-                    th scope="col" class="num" { "CPU %" br; "own" }
-                    th scope="col" class="num" { "CPU %" br; "foreign" }
-                    th scope="col" class="num" { "Memory" br; "MiB" }
+                    th scope="col" class="num" { "Time " br; "s" }
+                    th scope="col" class="num" { "Judged " br; "s" }
+                    th scope="col" class="num" { "CPU % " br; "own" }
+                    th scope="col" class="num" { "CPU % " br; "foreign" }
+                    th scope="col" class="num" { "Memory " br; "MiB" }
                 } }
                 tbody {
                     @for setting in &shown.figures.settings {
@@ -240,13 +241,6 @@ fn whole_step(most: f64) -> f64 {
     let powers = (0..).map(|power| 10_f64.powi(power));
     let steps = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * power));
     steps.into_iter().find(|step| most / step <= 5.0).unwrap_or(most)
-}
-
-/// A step of the time axis that people count in, in at most so many parts.
-fn time_step(seconds: f64, parts: f64) -> f64 {
-    const STEPS: [f64; 14] =
-        [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0, 7_200.0];
-    STEPS.into_iter().find(|step| seconds / step <= parts).unwrap_or(seconds)
 }
 
 /// At most two decimals, no needless zeros.
