@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::os::IpAddr;
+use crate::os::{IpAddr, SocketAddr};
 use crate::text::is_unseen;
 use crate::time::{duration_text, parse_duration};
 
@@ -441,6 +441,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
 
+    /// Show the run while it is measured: OpenMetrics at /metrics, the page at /
+    ///
+    /// PORT, or ADDRESS:PORT for another address than this machine's own, 127.0.0.1. Port 0 is any
+    /// that is free. The server ends with the run.
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = served_at)]
+    pub(super) serve: Option<SocketAddr>,
+
     /// Where downloads come from
     #[command(flatten)]
     pub(super) fetch: FetchArgs,
@@ -591,6 +598,13 @@ fn address(text: &str) -> Result<IpAddr, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// `9464`, `127.0.0.1:9464` or `[::1]:9464`. A name is none: it may be another address tomorrow.
+fn served_at(text: &str) -> Result<SocketAddr, String> {
+    let of_port = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let parsed = text.parse::<u16>().map(of_port).or_else(|_| text.parse::<SocketAddr>());
+    parsed.map_err(|_| "expected a port (9464) or an address with a port (127.0.0.1:9464)".to_owned())
 }
 
 /// `auto` or a duration.

@@ -474,6 +474,7 @@ mod tests {
             .map(|((_, phase, frames, dropped), member)| {
                 let is_known = *phase >= Phase::Measuring;
                 StreamMoment {
+                    stream: "a/1",
                     member,
                     phase: *phase,
                     measured_us: if is_known { 12_000_000 } else { 0 },
@@ -627,6 +628,7 @@ mod tests {
         // A report that is a second old.
         let member = fixture::member("a", "a", 15.0, &[]);
         let mut stream = StreamMoment {
+            stream: "a/1",
             member: &member,
             phase: Phase::Measuring,
             measured_us: 12_000_000,

@@ -28,6 +28,7 @@ mod init;
 mod json_lines;
 mod lane;
 mod list;
+mod live;
 mod man;
 mod plain;
 mod progress;

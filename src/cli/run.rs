@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use super::args::{Global, RunArgs};
+use super::live::Live;
 use super::progress::{Console, Observers, note_degraded};
 use super::trace::TraceFile;
 use super::{Exit, checks, console, project};
@@ -73,7 +74,13 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let human = Console::new(console::widest(&graph, &needed)).measuring(&opened, &subject).live();
-    let watch = |seen: Observation<'_>| human.watch(seen);
+    let live = args.serve.map(Live::start).transpose()?;
+    let watch = |seen: Observation<'_>| {
+        human.watch(seen);
+        if let Some(live) = &live {
+            live.watch(seen);
+        }
+    };
     let build =
         Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs, fetching };
     let cancel = cancel_on_signals()?;
@@ -97,6 +104,9 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     console::link_clips(&opened, &journal);
     let summary = built?.summary;
     human.end();
+    if let Some(live) = &live {
+        live.end();
+    }
     project::record_downloads(&build, &engine, &needed);
     if summary.panicked {
         return Ok(Exit::Bug);

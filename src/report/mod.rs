@@ -19,6 +19,7 @@ mod inference;
 mod json;
 pub mod lanes;
 mod network;
+pub mod openmetrics;
 mod png;
 mod sightings;
 mod soak;

@@ -33,6 +33,7 @@ mod inputs;
 mod launch;
 mod links;
 mod list;
+mod live;
 mod lockfile;
 mod locks;
 mod machine;

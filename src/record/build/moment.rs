@@ -7,8 +7,9 @@ use super::script::Script;
 use super::stream::{Stream, Timing};
 use super::{MemberSetup, RecordBuilder};
 use crate::record::script::Rate;
-use crate::record::{Host, Pace, ProgramRecord, SeriesRecord};
+use crate::record::{Host, Pace, ProgramRecord, SeriesRecord, WorkerSample};
 use crate::stats;
+use crate::time::Utc;
 
 /// How far a stream or a script is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ pub struct StreamMoment<'a> {
     pub phase: Phase,
     /// The part of its window that has passed, in microseconds.
     pub measured_us: u64,
+    /// The stream or the script: `camera-3/1`.
+    pub stream: &'a str,
     /// The time until its window is complete; `None` if only an event ends it.
     pub left_us: Option<u64>,
     /// Frames per second in that part; `None` until it is a second, or if unknown.
@@ -71,13 +74,28 @@ impl RecordBuilder {
             let state = &self.streams[id.index()];
             let is_own = self.setup.workers[stream.worker] == member.slug.as_str();
             let worker_cpu = self.workers[stream.worker].newest_cpu().filter(|_| is_own);
-            StreamMoment { worker_cpu, ..state.moment(self.timing, member, self.now_us) }
+            StreamMoment {
+                worker_cpu,
+                stream: &stream.stream,
+                ..state.moment(self.timing, member, self.now_us)
+            }
         });
-        let scripts = self.setup.scripts().map(|(id, member, _)| {
+        let scripts = self.setup.scripts().map(|(id, member, script)| {
             let state = &self.scripts[id.index()];
-            state.moment(self.timing, member, self.now_us)
+            StreamMoment { stream: &script.stream, ..state.moment(self.timing, member, self.now_us) }
         });
         streams.chain(scripts).collect()
+    }
+
+    /// Each worker by its name, with its newest sample.
+    pub fn workers(&self) -> impl Iterator<Item = (&str, Option<WorkerSample>)> {
+        self.setup.workers.iter().map(String::as_str).zip(self.workers.iter().map(|worker| worker.newest[0]))
+    }
+
+    /// What is run, and since when.
+    #[must_use]
+    pub fn subject(&self) -> (&str, Utc) {
+        (&self.setup.subject, self.setup.started)
     }
 
     /// What collectors have measured, from the start.
@@ -147,6 +165,7 @@ impl Stream {
         let (_, latencies) = self.log.newest(seen_us.saturating_sub(NEWEST * LEAST_US));
         StreamMoment {
             member,
+            stream: "",
             phase,
             measured_us,
             left_us: if phase >= Phase::Ended { left_us.map(|_| 0) } else { left_us },
@@ -175,6 +194,7 @@ impl Script {
         let fps = self.rates.iter().filter_map(|(_, counter)| fps(&counter.rates)).reduce(f64::min);
         StreamMoment {
             member,
+            stream: "",
             phase,
             measured_us,
             left_us: if phase >= Phase::Ended { left_us.map(|_| 0) } else { left_us },

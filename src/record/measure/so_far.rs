@@ -78,6 +78,7 @@ mod tests {
         let member = fixture::member("camera-1", "camera-1", 15.0, &[]);
         let at = |on_time: f64, limits: &Limits| {
             let moment = StreamMoment {
+                stream: "a/1",
                 member: &member,
                 phase: Phase::Measuring,
                 measured_us: 12_000_000,
