@@ -1,10 +1,10 @@
 # A new machine needs only `make demo` and `make test`; run-lp, validate-all-configs,
-# benchmark-stream-density, download-models, download-sample-videos and check-models have the
-# names of upstream's targets.
+# benchmark-stream-density, consolidate-metrics, plot-metrics, download-models, download-sample-videos and
+# check-models have the names of upstream's targets.
 LP = target/release/lp
 
 .PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs benchmark-stream-density \
-	download-models download-sample-videos check-models
+	consolidate-metrics plot-metrics download-models download-sample-videos check-models
 
 demo:
 	@scripts/demo
@@ -22,7 +22,7 @@ test:
 bench:
 	@scripts/bench
 
-# LP_FUZZ_SECONDS sets the seconds for each of the four fuzz targets.
+# LP_FUZZ_SECONDS sets the seconds for each of the six fuzz targets.
 campaign:
 	@scripts/setup test
 	@LP_CAMPAIGN_FULL=1 cargo test --locked --test campaign
@@ -50,6 +50,13 @@ validate-all-configs: $(LP)
 # Reads upstream's variables; docs/from-upstream.md says what they mean here.
 benchmark-stream-density: $(LP)
 	@LP=$(LP) scripts/density
+
+# Read upstream's RESULTS_DIR; results of upstream there are imported first.
+consolidate-metrics: $(LP)
+	@LP=$(LP) scripts/consolidate metrics
+
+plot-metrics: $(LP)
+	@LP=$(LP) scripts/consolidate plot
 
 download-models: $(LP)
 	@$(LP) assets fetch --models

@@ -25,7 +25,7 @@ pub(super) struct Cli {
 }
 
 /// Flags of every command.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct Global {
     /// Run as if `lp` was started in this directory
     #[arg(short = 'C', value_name = "DIR", global = true)]
@@ -209,11 +209,15 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "camera_file", "workload_file"])]
     pub(super) rewrite: Option<PathBuf>,
 
+    /// Read the results of Intel's loss-prevention in this directory as runs of the project, marked as imported
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["root", "rewrite"])]
+    pub(super) results: Option<PathBuf>,
+
     /// The workload files; `flags` fills it in.
     #[arg(skip)]
     pub(super) workloads: Vec<PathBuf>,
 
-    /// Print the new files, and those that are missing, as a JSON document
+    /// Print what was made or read, and what is missing, as a JSON document
     #[arg(long, conflicts_with = "rewrite")]
     pub(super) json: bool,
 }
@@ -656,6 +660,8 @@ pub(super) enum ReportFormat {
     Html,
     /// A picture of the charts, for `> FILE`
     Png,
+    /// `metrics.csv` as upstream's consolidate-metrics writes it
+    Upstream,
 }
 
 /// `lp graph`

@@ -1,7 +1,9 @@
-//! `lp import`: a project from upstream's files, and the current form of one.
+//! `lp import`: a project from upstream's files, the current form of one, and upstream's results as records.
 //!
 //! Files in the new project's folder stay as they are; others are copied, and
 //! converted from an older form to the current one. Everything else in them is kept.
+
+mod results;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,9 @@ use crate::workspace::error::{self, CommandError, Result};
 pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     if let Some(file) = &args.rewrite {
         return rewrite(global, file);
+    }
+    if let Some(folder) = &args.results {
+        return results::run(global, args, folder);
     }
     let workloads = &args.workloads;
     if global.cameras.is_none() || workloads.is_empty() {

@@ -25,8 +25,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         return density::run(global, &store, args);
     }
     let runs: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
-    let latest = || runs.first().cloned();
-    let found = if args.run == "latest" { latest() } else { view::find(&store, &args.run)? };
+    let found = if args.run == "latest" { view::latest(&runs) } else { view::find(&store, &args.run)? };
     let Some(attempt) = found else {
         if runs.is_empty() {
             return Err(CommandError::refused("there is no measurement yet").hint("measure with `lp run`"));
@@ -71,6 +70,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         ReportFormat::Csv => report::csv(&shown),
         ReportFormat::Html => report::html(&shown, None),
         ReportFormat::Png => return picture(&report::png(&shown)).map(|()| exit(&shown, args)),
+        ReportFormat::Upstream => report::metrics(&shown),
     });
     Ok(exit(&shown, args))
 }

@@ -673,6 +673,7 @@ impl RecordBuilder {
             interrupted,
             inputs_changed: Vec::new(),
             other_counts: Vec::new(),
+            imported: None,
         }
     }
 

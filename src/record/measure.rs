@@ -19,6 +19,7 @@ pub mod estimate;
 mod evidence;
 mod figures;
 pub mod fit;
+mod imported;
 mod judge;
 mod kept;
 mod long;
@@ -206,7 +207,10 @@ pub fn measure(record: &RunRecord) -> Measurement {
         record.workers.iter().map(|worker| machine::worker(record, worker)).collect();
     Measurement {
         version: VERSION,
-        verdict: judge::line(record, &cameras, &totals, machine.cpu, !degraded.is_empty()),
+        verdict: match &record.imported {
+            Some(imported) => imported::line(imported, &cameras, &totals, machine.cpu),
+            None => judge::line(record, &cameras, &totals, machine.cpu, !degraded.is_empty()),
+        },
         workloads: record.members.iter().flat_map(workloads).collect(),
         estimate: estimate::estimate(record, &cameras, &totals, &machine, &workers),
         workers,
@@ -226,7 +230,11 @@ fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
     let streams = member.streams.iter();
     let streams = streams.map(|one| (index(one.index, &one.stream), figures(record, member, one)));
     let scripts = member.scripts.iter();
-    let scripts = scripts.map(|one| (index(one.index, &one.stream), script::figures(record, member, one)));
+    let of_script = |one| match &record.imported {
+        Some(imported) => imported::figures(record, imported, member, one),
+        None => script::figures(record, member, one),
+    };
+    let scripts = scripts.map(|one| (index(one.index, &one.stream), of_script(one)));
     let mut streams: Vec<(Option<u32>, StreamFigures)> = streams.chain(scripts).collect();
     streams.sort_by_key(|(index, _)| *index);
     let streams: Vec<StreamFigures> = streams.into_iter().map(|(_, figures)| figures).collect();

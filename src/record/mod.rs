@@ -23,6 +23,7 @@ mod earlier;
 pub(crate) mod fixture;
 pub mod foreign;
 pub mod headroom;
+pub mod imported;
 pub mod long;
 pub mod measure;
 pub mod metric;
@@ -35,6 +36,7 @@ pub mod script;
 pub mod seen;
 pub mod stages;
 pub mod upstream;
+pub mod upstream_results;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use self::collector::CollectorRecord;
 use self::compared::Compared;
+use self::imported::Imported;
 use self::long::LongWindow;
 use self::power::IdlePower;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
@@ -134,6 +137,10 @@ pub struct RunRecord {
     /// in records before version 6.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_counts: Vec<OtherCount>,
+    /// Of a run that another program measured: where its files come from, what was corrected and what is not
+    /// known. Such a record has no streams, but a script for each; a target of 0 is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
 }
 
 /// An earlier run of the same with another number of copies.

@@ -11,6 +11,7 @@ use crate::model::Format;
 use crate::record::boxes::tests::boxes;
 use crate::record::collector::{CollectorExit, Fit, UnreadLine};
 use crate::record::compared::{Counts, EarlierRecall, Reference};
+use crate::record::imported::{Form, Imported, ImportedStream, Mean, NotRead};
 use crate::record::long::{Frame, LongWindow};
 use crate::record::script::{ChannelLatencies, ElementRates, LatencyInterval, Meter, Rate, Unread};
 use crate::record::seen::{ExpectedSource, ExpectedSpan, SightingSpan};
@@ -91,6 +92,24 @@ fn full() -> RunRecord {
         remarks: vec!["1 line of 2 does not fit".to_owned()],
     }];
     record.programs = vec![ProgramRecord { name: "rustc".to_owned(), cpu_us: 7 }];
+    record.imported = Some(Imported {
+        folder: "benchmark".to_owned(),
+        form: Form::New,
+        timestamp: Some("20260820115951".to_owned()),
+        container: Some("gst0".to_owned()),
+        files: vec!["pipeline_stream0.log".to_owned()],
+        not_read: vec![NotRead { file: "notes.txt".to_owned(), reason: "it is no log".to_owned() }],
+        corrected: vec!["the start is left out".to_owned()],
+        unknown: vec!["dropped frames".to_owned()],
+        streams: vec![ImportedStream {
+            stream: "a/1".to_owned(),
+            log: Some("pipeline_stream0.log".to_owned()),
+            upstream_fps: Some(15.8),
+            start_lines: 2,
+            doubts: vec!["it may have ended".to_owned()],
+        }],
+        means: vec![Mean { name: "S0 Power Draw W".to_owned(), value: 12.5, file: "w.json".to_owned() }],
+    });
     let described = described(six_cameras());
     record.provenance = described.provenance.map(|provenance| Provenance {
         worker: Some("podman run -i lp-worker".to_owned()),

@@ -23,8 +23,8 @@ use self::details::Details;
 use self::shell::Kind;
 use self::timeline::timeline;
 use super::{
-    Failure, Report, conditions, cpu_range, estimate, failures, gaps, lanes, mebibytes, percent, soak,
-    stolen, unmeasured,
+    Failure, Report, cpu_range, estimate, failures, gaps, imported, lanes, mebibytes, percent, soak, stolen,
+    unmeasured,
 };
 use crate::record::Pace;
 use crate::record::measure::Verdict;
@@ -75,7 +75,7 @@ fn page(report: &Report<'_>, beside: Option<&str>, kind: Kind) -> String {
                 "Estimated, not measured: " (harmless_lines(&estimate::sentence(report))) ". "
                 @for one in estimate::resources(report) { span class="whole" { (one) ". " } }
             }
-            p class="soft" { (conditions(&record.conditions)) @if kind == Kind::File { ". Run id " code { (run) } } "." }
+            p class="soft" { (imported::conditions(record)) @if kind == Kind::File { ". Run id " code { (run) } } "." }
             (subject::lines(report))
             p class="soft small" {
                 @if let Some(stem) = beside {
@@ -91,6 +91,7 @@ fn page(report: &Report<'_>, beside: Option<&str>, kind: Kind) -> String {
             h2 id="cameras" { "Cameras" }
             (cameras(report, &details.slugs()))
         }
+        (imported::section(report))
         (failed(failures(report)))
         @if let Some(timeline) = timeline(report) {
             section aria-labelledby="over-time" { h2 id="over-time" { "Over time" } (timeline) }

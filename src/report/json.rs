@@ -8,6 +8,7 @@ use super::{Report, VERSION};
 use crate::name::Slug;
 use crate::plan::DialectName;
 use crate::record::collector::CollectorRecord;
+use crate::record::imported::Imported;
 use crate::record::measure::Measurement;
 use crate::record::{
     Conditions, Host, Member, PreparedClip, Provenance, RunRecord, SourceConfig, StepRecord,
@@ -27,6 +28,9 @@ struct Document<'a> {
     /// Whether the machine was unfit; `measurement.degraded` has the reasons.
     degraded: bool,
     conditions: &'a Conditions,
+    /// Of a run that another program measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<&'a Imported>,
     host: &'a BTreeMap<String, String>,
     missing: &'a BTreeMap<String, String>,
     /// Programs of the user's beside the run; their series are among those of the machine.
@@ -114,6 +118,7 @@ pub fn json(report: &Report<'_>) -> String {
         interrupted: record.interrupted,
         degraded: !measurement.degraded.is_empty(),
         conditions: &record.conditions,
+        imported: record.imported.as_ref(),
         host: facts,
         missing: &record.missing,
         collectors: &record.collectors,

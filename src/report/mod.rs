@@ -15,6 +15,7 @@ mod energy;
 mod estimate;
 pub mod grid;
 mod html;
+mod imported;
 mod inference;
 mod json;
 pub mod lanes;
@@ -29,6 +30,7 @@ mod table;
 mod tests;
 pub mod trace;
 pub mod units;
+mod upstream;
 
 pub use self::benchmark::{benchmark_csv, benchmark_json};
 pub use self::csv::csv;
@@ -37,6 +39,7 @@ pub use self::json::json;
 pub use self::png::png;
 pub use self::table::table;
 pub use self::trace::trace;
+pub use self::upstream::{metrics, stream_manifest};
 
 use crate::collect::{gpu, machine, npu, nvidia};
 use crate::model::Settings;
@@ -318,6 +321,7 @@ fn on_time(stream: &StreamFigures) -> String {
 
 fn target(record: &RunRecord, fps: f64) -> String {
     match record.conditions.pace {
+        Pace::Live if record.imported.is_some() && fps <= 0.0 => NONE.to_owned(),
         Pace::Live => number(fps),
         Pace::Free => NONE.to_owned(),
     }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Report, conditions, host, inference, lanes};
+use super::{Report, host, imported, inference, lanes};
 use crate::record::measure::number;
 use crate::record::{
     Git, Member, PreparedClip, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord, StreamRecord,
@@ -41,9 +41,12 @@ pub(super) fn head(report: &Report<'_>) -> Vec<Fact> {
     let mut facts = vec![fact("run", format!("{} of {}", report.run, record.subject))];
     facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
     facts.extend(lanes::degraded(report).map(|reasons| fact("degraded", reasons)));
-    facts.extend([fact("started", started(record)), fact("conditions", conditions(&record.conditions))]);
-    facts.extend(what(record));
-    facts.extend(whose(record.provenance.as_ref(), record.conditions.impair.is_some()));
+    facts.extend(record.imported.iter().map(|imported| fact("imported", imported::origin(imported))));
+    facts.extend([fact("started", started(record)), fact("conditions", imported::conditions(record))]);
+    if record.imported.is_none() {
+        facts.extend(what(record));
+        facts.extend(whose(record.provenance.as_ref(), record.conditions.impair.is_some()));
+    }
     facts.push(fact("host", host(&record.host)));
     facts
 }
@@ -77,9 +80,13 @@ pub(super) fn all(report: &Report<'_>) -> Vec<Fact> {
     facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
     facts.extend([
         fact("started", started(record)),
-        fact("conditions", conditions(&record.conditions)),
+        fact("conditions", imported::conditions(record)),
         fact("complete", if record.is_complete() { "yes" } else { "no" }),
     ]);
+    if let Some(imported) = &record.imported {
+        facts.push(fact("imported", imported::origin(imported)));
+        return facts;
+    }
     let Some(known) = &record.provenance else {
         facts.push(fact("project", NOT_RECORDED));
         return facts;

@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
-    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, network, on_time,
-    percent, sightings, soak, some, stolen, subject, target, unmeasured_briefly, verdict,
+    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, imported, mebibytes, millis, network,
+    on_time, percent, sightings, soak, some, stolen, subject, target, unmeasured_briefly, verdict,
 };
 use super::{energy, estimate};
 use crate::diag::Tone;
@@ -104,6 +104,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
     rest.extend(energy::sentence(report).map(|power| format!("power: {power}")));
     rest.extend(beside(report));
     rest.extend(soak::lines(report));
+    rest.extend(imported::lines(report));
     let notes = gaps(report).into_iter().chain(unmeasured_briefly(report.record));
     rest.extend(notes.map(|note| format!("note: {note}")));
     for failure in failures(report) {

@@ -46,11 +46,20 @@ impl Attempt {
         self.outcome == AttemptOutcome::Succeeded && self.complete
     }
 
+    /// The begin of the label of a run that another program measured.
+    pub const IMPORT: &str = "import:";
+
+    /// Whether another program measured it: no task has its label, so no build reuses it.
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.label.starts_with(Attempt::IMPORT)
+    }
+
     /// The run-id of a run: its start and 6 digits of its record. A search for the density is
     /// a measurement and no run.
     #[must_use]
     pub fn run_id(&self) -> Option<String> {
-        let is_run = self.measurement && self.label.starts_with("run:");
+        let is_run = self.measurement && (self.label.starts_with("run:") || self.is_imported());
         let record = self.outputs.first().filter(|_| is_run)?;
         Some(format!("{}-{}", self.started.compact(), &record.content.to_hex()[..6]))
     }

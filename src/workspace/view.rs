@@ -107,6 +107,12 @@ pub(crate) fn write_density(folder: &Path, shown: &DensityShown<'_>) -> anyhow::
     Ok(())
 }
 
+/// The newest run that `lp` measured; without any, the newest that was imported.
+pub(crate) fn latest(runs: &[Arc<Attempt>]) -> Option<Arc<Attempt>> {
+    let imported = || runs.iter().max_by_key(|attempt| attempt.started);
+    runs.iter().find(|attempt| !attempt.is_imported()).or_else(imported).cloned()
+}
+
 /// Writes the view of a run, and lets `results/latest` point to it.
 pub(crate) fn write(
     layout: &Layout,
@@ -114,6 +120,19 @@ pub(crate) fn write(
     attempt: &Arc<Attempt>,
     report: &Report<'_>,
 ) -> anyhow::Result<PathBuf> {
+    write_pages(layout, store, attempt, report)?;
+    let latest = layout.results.join("latest");
+    os::fs::point(&latest, &PathBuf::from("runs").join(report.run))?;
+    Ok(latest)
+}
+
+/// Writes the view of a run.
+pub(crate) fn write_pages(
+    layout: &Layout,
+    store: &Store,
+    attempt: &Arc<Attempt>,
+    report: &Report<'_>,
+) -> anyhow::Result<()> {
     let folder = layout.results.join("runs").join(report.run);
     let stored = read(store, attempt)?;
     let file = |name: &str, bytes: &[u8]| -> anyhow::Result<()> {
@@ -125,6 +144,7 @@ pub(crate) fn write(
     file("report.json", report::json(report).as_bytes())?;
     file("report.csv", report::csv(report).as_bytes())?;
     file("report.html", report::html(report, Some("report")).as_bytes())?;
+    file("pipeline_streams.json", report::stream_manifest(report.record).as_bytes())?;
     for member in &report.record.members {
         let camera = &member.slug;
         if let Some(json) = report::benchmark_json(report.record, camera) {
@@ -146,7 +166,5 @@ pub(crate) fn write(
     if let Some(logs) = attempt.logs.and_then(|logs| store.read_blob(&logs, LIMIT)) {
         file("workers.log", &logs)?;
     }
-    let latest = layout.results.join("latest");
-    os::fs::point(&latest, &PathBuf::from("runs").join(report.run))?;
-    Ok(latest)
+    Ok(())
 }

@@ -28,6 +28,7 @@ mod golden;
 mod graph;
 mod hostile;
 mod import;
+mod imported;
 mod init;
 mod inputs;
 mod launch;

@@ -22,7 +22,11 @@ pub(super) fn section(global: &Global, newest: usize) -> Result<Section> {
     let all: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
     let listed: Vec<Listed> =
         all.par_iter().take(newest).map(|attempt| Listed::read(&store, attempt)).collect();
-    let summary = match listed.first() {
+    let newest = match view::latest(&all) {
+        Some(latest) => listed.iter().find(|run| run.attempt.run_id() == latest.run_id()),
+        None => None,
+    };
+    let summary = match newest.or(listed.first()) {
         None => "none: measure with `lp run`".to_owned(),
         Some(run) => format!("{}; the newest: {} of {}: {}", all.len(), run.run, run.subject, run.outcome()),
     };
@@ -110,6 +114,7 @@ impl Listed {
             "repeat": self.attempt.repeat,
             "verdict": read.map(|read| &read.verdict),
             "complete": self.attempt.complete,
+            "imported": self.attempt.is_imported(),
             "interrupted": read.map(|read| read.is_interrupted),
             "degraded": read.map(|read| &read.degraded),
             "error": error,

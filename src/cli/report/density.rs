@@ -52,6 +52,10 @@ pub(super) fn run(global: &Global, store: &Store, args: &ReportArgs) -> Result<E
         ReportFormat::Csv => density::csv(&shown),
         ReportFormat::Html => density::html(&shown, None),
         ReportFormat::Png => return picture(&density::png(&shown)).map(|()| exit(&id, &record, args)),
+        ReportFormat::Upstream => {
+            let hint = "`lp report density --format csv` has its figures; `lp density --rule upstream` has upstream's words";
+            return Err(CommandError::refused("a search for the density has no `metrics.csv`").hint(hint));
+        }
     });
     Ok(exit(&id, &record, args))
 }

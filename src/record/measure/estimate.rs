@@ -181,6 +181,9 @@ fn refusal(record: &RunRecord, cameras: &[CameraFigures], machine: &MachineFigur
     if record.conditions.pace == Pace::Free {
         return Some("files that are played freely use all that they get".to_owned());
     }
+    if record.imported.is_some() {
+        return Some("another program measured this run".to_owned());
+    }
     if let Some(reason) = record.unreliable() {
         return Some(reason);
     }

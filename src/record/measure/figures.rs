@@ -318,6 +318,12 @@ pub(super) fn percentiles(latency_us: &[Option<u32>]) -> Option<Percentiles> {
 }
 
 impl StreamFigures {
+    /// Whether anything of it was measured.
+    #[must_use]
+    pub fn has_window(&self) -> bool {
+        self.window_us.is_some()
+    }
+
     /// The verdicts that make it as bad as it is: `rate`, `deadline`; none if it is good, and
     /// for a finding about its source.
     #[must_use]

@@ -377,7 +377,7 @@ fn part(text: &str) -> String {
 }
 
 /// `2026-11-28` and `19:27:13`, or `19:27:13.250`, in milliseconds since 1970 of the same zone.
-fn utc_millis(date: &str, time: &str) -> Option<i64> {
+pub(super) fn utc_millis(date: &str, time: &str) -> Option<i64> {
     let three = |text: &str, separator: char| -> Option<[i64; 3]> {
         let parts: Option<Vec<i64>> = text.split(separator).map(digits).collect();
         parts?.try_into().ok()

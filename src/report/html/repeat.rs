@@ -2,6 +2,7 @@
 
 use crate::path::for_shell;
 use crate::record::{Isolation, Pace, RunRecord};
+use crate::report::imported;
 use crate::time::duration_text;
 
 /// Keys that are conditions of a run.
@@ -10,6 +11,9 @@ const CONDITIONS: [&str; 5] = ["run.count", "run.duration", "run.isolation", "ru
 /// `lp run camera-1 --duration 30s --warmup 2s`: the cameras and every condition,
 /// so that the settings of a project do not matter. Each piece belongs on one line.
 pub(super) fn command(record: &RunRecord) -> Vec<String> {
+    if let Some(imported) = &record.imported {
+        return imported::command(imported);
+    }
     let conditions = &record.conditions;
     let time = |ms: u64| duration_text(std::time::Duration::from_millis(ms));
     let mut words = vec!["lp run".to_owned()];

@@ -286,6 +286,7 @@ fn record(machine: &Machine, player: &Player<'_>) -> RunRecord {
         interrupted: false,
         inputs_changed: Vec::new(),
         other_counts: Vec::new(),
+        imported: None,
         server: None,
     }
 }
