@@ -123,7 +123,7 @@ fn ask(folder: &TempDir) -> String {
 fn machine(asked: BTreeSet<String>) -> Machine {
     let names = ["queue", "zbar", "motioncells", "x264enc"].map(str::to_owned).to_vec();
     let lacks = |name: &str| name.starts_with("gva") || name == "zbarr";
-    let found = Factory { plugin: "some".to_owned(), version: "1.22.0".to_owned() };
+    let found = Factory { plugin: "some".to_owned(), version: "1.22.0".to_owned(), file: None };
     let factories = asked.into_iter().map(|name| (name.clone(), (!lacks(&name)).then(|| found.clone())));
     let int = PropertyKind::Int { min: 0, max: u32::MAX.into() };
     let word = PropertyKind::Word { nicks: ["no", "upstream", "downstream"].map(str::to_owned).to_vec() };

@@ -50,7 +50,7 @@ use crate::os;
 use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
-use crate::pipeline::machine::Machine;
+use crate::pipeline::machine::{Factory, Machine};
 use crate::record::{self, Provenance, RunRecord};
 use crate::session::{ServeError, SessionError, Watch};
 use crate::worker::launch::Launch;
@@ -62,6 +62,9 @@ pub struct LocalHost<'a> {
     pub worker: Result<Launch, String>,
     /// The worker's factories, as far as tasks use them; `None` without a worker.
     pub machine: Option<&'a Machine>,
+    /// The digests of the files of its plugins, by their names. A plugin that was built again may
+    /// have the same version.
+    pub plugin_files: BTreeMap<String, String>,
     /// The properties of this machine that a measurement depends on.
     pub fingerprint: record::Host,
     /// Receives the reports of streams while they are measured.
@@ -163,6 +166,14 @@ impl Host for LocalHost<'_> {
                 let plugins =
                     factories.map(|factory| (format!("plugin {}", factory.plugin), factory.version.clone()));
                 facts.tools.extend(plugins);
+                if task.measures() {
+                    let factories = used(task, |name| found(name).is_some()).filter_map(found);
+                    let file = |factory: &Factory| {
+                        let digest = self.plugin_files.get(&factory.plugin)?;
+                        Some((format!("file of plugin {}", factory.plugin), Value::from(digest.as_str())))
+                    };
+                    facts.extra.extend(factories.filter_map(file));
+                }
             }
         }
         facts

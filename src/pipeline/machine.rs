@@ -18,6 +18,9 @@ pub struct Factory {
     pub plugin: String,
     /// That plugin's version: `1.22.0`.
     pub version: String,
+    /// The file that the worker loads it from; `None` for its own elements, and of an older worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// The elements of the machine that a worker runs on.
@@ -173,7 +176,7 @@ mod tests {
 
     #[test]
     fn only_installed_factories_are_present() {
-        let found = Factory { plugin: "zbar".into(), version: "1.22.0".into() };
+        let found = Factory { plugin: "zbar".into(), version: "1.22.0".into(), file: None };
         let factories = [("zbar".to_owned(), Some(found)), ("gvadetect".to_owned(), None)].into();
         let mut machine =
             Machine { protocol: 1, gstreamer: "1.22.0".into(), factories, ..Machine::default() };
@@ -183,7 +186,7 @@ mod tests {
 
         assert!(!machine.infers_natively());
         for (plugin, is_own) in [("dlstreamer", false), (OWN_PLUGIN, true)] {
-            let found = Factory { plugin: plugin.to_owned(), version: "1.0".to_owned() };
+            let found = Factory { plugin: plugin.to_owned(), version: "1.0".to_owned(), file: None };
             machine.factories.insert("gvadetect".to_owned(), Some(found));
             assert_eq!(machine.infers_natively(), is_own);
         }

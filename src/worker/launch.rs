@@ -38,6 +38,8 @@ pub struct Launch {
     /// was called.
     root: PathBuf,
     container: Option<ContainerCommand>,
+    /// Whether the project names it, rather than that it is found.
+    is_named: bool,
 }
 
 /// Files, devices and network that a worker needs. Paths are absolute.
@@ -75,7 +77,12 @@ impl Launch {
         if !path.is_file() {
             return Err(WorkerError::Absent { path });
         }
-        Ok(Launch { words: vec![path.into_os_string()], root: root.to_path_buf(), container: None })
+        Ok(Launch {
+            words: vec![path.into_os_string()],
+            root: root.to_path_buf(),
+            container: None,
+            is_named: false,
+        })
     }
 
     fn of(command: &WorkerCommand, root: &Path) -> Result<Launch, WorkerError> {
@@ -89,7 +96,7 @@ impl Launch {
                 return Err(WorkerError::NoProgram { program: command.words[0].clone(), engine });
             }
         }
-        Ok(Launch { words, root: root.to_path_buf(), container: command.container.clone() })
+        Ok(Launch { words, root: root.to_path_buf(), container: command.container.clone(), is_named: true })
     }
 
     #[must_use]
@@ -105,6 +112,12 @@ impl Launch {
     #[must_use]
     pub fn words(&self) -> &[OsString] {
         &self.words
+    }
+
+    /// Whether `[worker] command` names it.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// The image, if it runs a container.
@@ -316,6 +329,7 @@ mod tests {
             words: words.iter().map(OsString::from).collect(),
             root: "/p".into(),
             container: Some(container),
+            is_named: true,
         }
     }
 

@@ -55,6 +55,7 @@ impl Build<'_> {
         LocalHost {
             worker: self.tools.launch(),
             machine: self.tools.machine.as_ref(),
+            plugin_files: self.tools.plugin_files.clone(),
             fingerprint: self.tools.host.clone(),
             watch,
             passwords: &self.opened.project.passwords,

@@ -5,7 +5,7 @@
 //! values of `GST_*`; of a worker in a container its command and the id of its image.
 //! While the stamp stays the same, no worker is started to ask again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::WorkerCommand;
 use crate::os;
-use crate::pipeline::machine::Machine;
+use crate::pipeline::machine::{Factory, Machine};
 use crate::record::Host;
 use crate::store::{Store, state};
 use crate::text::redacted_words;
@@ -24,12 +24,17 @@ use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;
 use crate::worker::launch::{Launch, Reach};
 
+/// The facts of a host that only its worker knows.
+pub(crate) const OF_WORKER: [&str; 3] = ["gstreamer", "worker", "worker image"];
+
 /// The worker and its machine.
 pub(crate) struct Tools {
     /// The command that starts workers; `Err` is the reason why there is none.
     pub(crate) worker: Result<Launch, WorkerError>,
     /// Its plugins, of all requested factories; `None` without a worker.
     pub(crate) machine: Option<Machine>,
+    /// The digests of the files of plugins, by their names; none in a container, whose image has them.
+    pub(crate) plugin_files: BTreeMap<String, String>,
     /// The host's fingerprint, with notes about unknown facts.
     pub(crate) host: Host,
     /// The stamp of the cached machine; `None` without a worker.
@@ -74,11 +79,19 @@ pub(crate) fn look_for(
     let mut host = Host { facts: host::facts().facts };
     let launch = match worker {
         Ok(launch) if !needed.is_empty() => launch,
-        worker => return Tools { worker, machine: None, host, stamp: None },
+        worker => return Tools { worker, machine: None, plugin_files: BTreeMap::new(), host, stamp: None },
     };
     let (stamp, image) = match stamp(&launch) {
         Ok(stamp) => stamp,
-        Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
+        Err(error) => {
+            return Tools {
+                worker: Err(error),
+                machine: None,
+                plugin_files: BTreeMap::new(),
+                host,
+                stamp: None,
+            };
+        }
     };
     let cached: Option<CachedMachine> = store.machine().and_then(|text| serde_json::from_str(&text).ok());
     let known = cached.filter(|cached| cached.stamp == stamp).map(|cached| cached.machine);
@@ -89,7 +102,15 @@ pub(crate) fn look_for(
             wanted.extend(known.into_iter().flat_map(|machine| machine.factories.into_keys()));
             let machine = match ask(&launch, &wanted) {
                 Ok(machine) => machine,
-                Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
+                Err(error) => {
+                    return Tools {
+                        worker: Err(error),
+                        machine: None,
+                        plugin_files: BTreeMap::new(),
+                        host,
+                        stamp: None,
+                    };
+                }
             };
             let cached = CachedMachine { stamp: stamp.clone(), machine };
             store.set_machine(&serde_json::to_string(&cached).expect("all keys are text"));
@@ -97,15 +118,23 @@ pub(crate) fn look_for(
         }
     };
     host.facts.insert("gstreamer".to_owned(), machine.gstreamer.clone());
-    if let Some(image) = image {
-        // The command has the limits of a container, and the image its libraries.
-        let words: Vec<_> = launch.words()[1..].iter().map(|word| word.to_string_lossy()).collect();
+    // The command has the limits of a container, or variables and folders of another worker.
+    let first = usize::from(image.is_some());
+    if image.is_some() || launch.is_named() {
+        let words: Vec<_> = launch.words()[first..].iter().map(|word| word.to_string_lossy()).collect();
         let words = redacted_words(words.iter().map(AsRef::as_ref));
         host.facts.insert("worker".to_owned(), words.join(" "));
+    }
+    if let Some(image) = image {
         // As engines print them.
         host.facts.insert("worker image".to_owned(), image.chars().take(12).collect());
     }
-    Tools { worker: Ok(launch), machine: Some(machine), host, stamp: Some(stamp) }
+    let plugin_files = if launch.image().is_some() {
+        BTreeMap::new()
+    } else {
+        plugin_files(store, needed.iter().filter_map(|name| machine.factories.get(name)?.as_ref()))
+    };
+    Tools { worker: Ok(launch), machine: Some(machine), plugin_files, host, stamp: Some(stamp) }
 }
 
 fn ask(launch: &Launch, factories: &BTreeSet<String>) -> Result<Machine, WorkerError> {
@@ -113,6 +142,17 @@ fn ask(launch: &Launch, factories: &BTreeSet<String>) -> Result<Machine, WorkerE
     let machine = worker.inspect(&factories.iter().cloned().collect::<Vec<_>>())?;
     worker.finish();
     Ok(machine)
+}
+
+/// The digests of the files of these plugins. Only a file that is new, or was written again, is read.
+fn plugin_files<'m>(store: &Store, factories: impl Iterator<Item = &'m Factory>) -> BTreeMap<String, String> {
+    let files: BTreeMap<&str, &str> =
+        factories.filter_map(|factory| Some((factory.plugin.as_str(), factory.file.as_deref()?))).collect();
+    let digest = |(plugin, file): (&str, &str)| {
+        let digest = store.digest_of(Path::new(file)).ok()?;
+        Some((plugin.to_owned(), digest.short()))
+    };
+    files.into_iter().filter_map(digest).collect()
 }
 
 /// The stamp of the tools that would be used now; `None` without a worker.
@@ -129,6 +169,8 @@ fn stamp(launch: &Launch) -> Result<(String, Option<String>), WorkerError> {
         .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GST_"))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();
+    // Descriptions of before did not have the files of plugins.
+    values.push(("description".to_owned(), "2".to_owned()));
     let mut paths = vec![launch.program().to_path_buf()];
     let image = launch.image_id()?;
     if let Some(image) = &image {

@@ -256,6 +256,7 @@ impl ChangedTasks {
         LocalHost {
             worker: Err(String::new()),
             machine: None,
+            plugin_files: BTreeMap::new(),
             fingerprint: Host { facts: BTreeMap::new() },
             watch: &unwatched,
             passwords: &NO_PASSWORDS,

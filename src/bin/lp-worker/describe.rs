@@ -18,9 +18,14 @@ pub(crate) fn factories(names: Vec<String>) -> BTreeMap<String, Option<Factory>>
         let Some(plugin) = factory.plugin() else {
             // It is registered here, without a file.
             let version = env!("CARGO_PKG_VERSION").to_owned();
-            return Some(Factory { plugin: OWN_PLUGIN.to_owned(), version });
+            return Some(Factory { plugin: OWN_PLUGIN.to_owned(), version, file: None });
         };
-        Some(Factory { plugin: plugin.plugin_name().to_string(), version: plugin.version().to_string() })
+        let file = plugin.filename().and_then(|file| file.to_str().map(str::to_owned));
+        Some(Factory {
+            plugin: plugin.plugin_name().to_string(),
+            version: plugin.version().to_string(),
+            file,
+        })
     };
     names.into_iter().map(|name| (name.clone(), find(&name))).collect()
 }
