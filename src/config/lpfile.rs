@@ -152,6 +152,20 @@ pub(super) fn scalars() -> Vec<String> {
     scalars
 }
 
+/// The keys of `--set` that take a list of texts: `worker.command`.
+pub(super) fn lists() -> Vec<String> {
+    let Shape::Table(root) = table(KeyNames::Plain, UnknownKeys::Refuse, tables).shape() else {
+        unreachable!("`table` makes a table")
+    };
+    let mut lists = Vec::new();
+    for outer in root.fields {
+        let Shape::Table(inner) = outer.shape else { continue };
+        let fields = inner.fields.iter().filter(|field| matches!(field.shape, Shape::List { .. }));
+        lists.extend(fields.map(|field| format!("{}.{}", outer.key, field.key)));
+    }
+    lists
+}
+
 /// The tables of the file, or of a profile.
 fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpfile> {
     let mut raw = RawLpfile::default();

@@ -4,10 +4,10 @@
 //! an override counts as a file of one line, `run.duration=10s`. Its value is a
 //! [`Value::Word`], which the reader of its key interprets.
 
-use super::lpfile::scalars;
+use super::lpfile::{lists, scalars};
 use super::tree::{Key, Node, Value};
 use crate::diag::codes;
-use crate::diag::{Diagnostic, Diagnostics, FileId, Origin, Place, Sources};
+use crate::diag::{Diagnostic, Diagnostics, Origin, Place, Sources};
 use crate::name::did_you_mean;
 
 /// The prefix of variables that are overrides.
@@ -27,11 +27,16 @@ pub(super) fn from_set(set: &str, sources: &mut Sources, diagnostics: &mut Diagn
     };
     let key_place = Place::new(file, 0..key.len());
     let path = split(key);
-    if !is_known(&path) {
+    let value_place = Place::new(file, set.len() - value.len()..set.len());
+    let leaf = if lists().contains(&path.join(".")) {
+        list(key, value, value_place, diagnostics)?
+    } else if is_known(&path) {
+        Value::Word(value.trim().to_owned())
+    } else {
         diagnostics.push(unknown(&format!("unknown key `{key}`"), key_place, &path, |name| name.to_owned()));
         return None;
-    }
-    Some(tree(&path, value, key_place, file, set.len()))
+    };
+    Some(tree(&path, Node { value: leaf, place: value_place }, key_place))
 }
 
 /// The tree of a variable such as `LP_SET_RUN_DURATION=10s`; `None` for a
@@ -57,7 +62,8 @@ pub(super) fn from_variable(
         diagnostics.push(unknown(&format!("`{name}` names an unknown key"), key_place, &path, variable));
         return None;
     }
-    Some(tree(&path, value, key_place, file, name.len() + 1 + value.len()))
+    let value_place = Place::new(file, name.len() + 1..name.len() + 1 + value.len());
+    Some(tree(&path, Node { value: Value::Word(value.trim().to_owned()), place: value_place }, key_place))
 }
 
 /// The key and the value of an override: `asset."scan.mp4".sha256`.
@@ -73,6 +79,7 @@ pub(super) fn key_and_value(over: &Node) -> Option<(String, String)> {
                 node = value;
             }
             Value::Word(word) => return Some((parts.join("."), word.clone())),
+            Value::List(_) => return Some((parts.join("."), node.toml())),
             _ => return None,
         }
     }
@@ -158,10 +165,24 @@ fn unknown(message: &str, place: Place, path: &[String], shown: impl Fn(&str) ->
     }
 }
 
-/// `path` with `value`, which ends at byte `end` of `file`.
-fn tree(path: &[String], value: &str, key_place: Place, file: FileId, end: usize) -> Node {
-    let place = Place::new(file, end - value.len()..end);
-    let leaf = Node { value: Value::Word(value.trim().to_owned()), place };
+/// A list of texts as TOML writes it: `["env", "A=1", "lp-worker"]`.
+fn list(key: &str, value: &str, place: Place, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let texts = format!("list = {value}").parse::<::toml::Table>().ok().and_then(|table| {
+        // A line break would let a value be more than a list.
+        let only = table.get("list").filter(|_| table.len() == 1)?.as_array()?;
+        only.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+    });
+    let Some(texts) = texts else {
+        let message = format!("`{key}` takes a list of strings");
+        let diagnostic = Diagnostic::error(codes::WRONG_TYPE, message).at(place);
+        diagnostics.push(diagnostic.help("write it as in Lpfile.toml: `[\"env\", \"lp-worker\"]`"));
+        return None;
+    };
+    Some(Value::List(texts.into_iter().map(|text| Node { value: Value::Text(text), place }).collect()))
+}
+
+/// `path` with the value at its end.
+fn tree(path: &[String], leaf: Node, key_place: Place) -> Node {
     path.iter().rev().fold(leaf, |node, part| {
         let key = Key { text: part.clone(), place: key_place };
         Node { value: Value::Table(vec![(key, node)]), place: key_place }

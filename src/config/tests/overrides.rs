@@ -71,7 +71,7 @@ fn faults_of_overrides_are_shown_at_the_override() {
             LP0702 --set duration:1:1 unknown key `duration`; did you mean `run.duration`?
             LP0703 --set pace:1:1 `--set` takes KEY=VALUE: `=` is missing
             LP0702 --set run:1:1 unknown key `run`; it is a table; set a key of it: run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots
-            LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots, verdict.delay, verdict.deadline, verdict.on_time, verdict.max_late, verdict.recall, density.unit, density.confidence, density.max, density.budget, density.allow_oom, density.limiter, host.price, clip.drop_only, clip.codec, clip.bitrate, clip.gop, clip.b_frames, clip.shape, clip.encoder, rtsp.host, rtsp.port, rtsp.latency, rtsp.transport, rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed, rtsp.reconnect, rtsp.certificate, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+            LP0203 --set project.include:1:17 `project.include` takes a list of strings; write it as in Lpfile.toml: `["env", "lp-worker"]`
             LP0213 --set asset."scan.mp4".sha256:1:25 `asset.scan.mp4.sha256` must be 64 hex digits: found the string `1`
             LP0304 --set pools.exclusive:1:1 the pool `exclusive` has no depth; a task of this pool always runs alone
         "#]],
@@ -100,6 +100,20 @@ fn a_table_in_a_table_is_set_key_by_key() {
         request.env = vec![("LP_SET_RTSP_IMPAIR_DELAY".to_owned(), "40ms".to_owned())];
     };
     assert_eq!(Files::new().load(set).project.unwrap().settings.rtsp.impair.unwrap().delay_ms, 40);
+}
+
+#[test]
+fn a_list_of_texts_is_set_as_toml_writes_it() {
+    let command = |value: &str| {
+        let set = format!("worker.command={value}");
+        let loaded = lpfile("[worker]\ncommand = [\"old\"]\n").load(|request| request.sets = vec![set]);
+        let command = loaded.project.map(|project| project.settings.worker.unwrap().words.join("|"));
+        command.unwrap_or_else(|| "refused".to_owned())
+    };
+    assert_eq!(command(r#"["env", "A=1,2", 'lp-worker']"#), "env|A=1,2|lp-worker");
+    for bad in ["lp-worker", "[1]", "[\"a\"", "[\"a\"]\nrun = 1", "", "[[\"a\"]]"] {
+        assert_eq!(command(bad), "refused", "{bad}");
+    }
 }
 
 #[test]
