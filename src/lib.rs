@@ -7,6 +7,7 @@
 //! `tests/tidy.rs`.
 
 pub(crate) mod action;
+pub mod bench;
 pub mod cli;
 pub mod collect;
 pub mod config;

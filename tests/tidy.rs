@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: [&[&str]; 9] = [
     &["digest", "packed", "text", "name", "path", "time", "impair"],
     &["diag", "os"],
-    &["scene", "vision", "pipeline", "model", "collect", "stats", "search"],
+    &["scene", "vision", "pipeline", "model", "collect", "stats", "search", "bench"],
     &["plan", "dialect", "worker", "record"],
     &["session", "report", "graph"],
     &["store"],

@@ -109,6 +109,15 @@ pub(super) enum Command {
     /// Ends with 0 if every camera holds its target, and with 1 if one does not, is
     /// undecided, or cannot be judged. Files that are played freely have no target.
     Run(RunArgs),
+    /// Measure cameras repeatedly, and compare configurations
+    ///
+    /// Repeats until the interval of the main metric is narrow, in an order that is shuffled
+    /// anew for each round. With `--matrix`, every combination of its values is a cell. Runs are
+    /// stored: cells that have enough of them are not measured again.
+    ///
+    /// Ends with 0 if the cells are measured. With `--gate`: 0 if nothing is worse than the
+    /// baseline, 1 if something is, 3 if that cannot be told.
+    Bench(BenchArgs),
     /// Find out how many lanes this machine can play
     ///
     /// Plays more and more copies of the cameras, without starting again those that play, until
@@ -455,6 +464,126 @@ pub(super) struct RunArgs {
     /// Where downloads come from
     #[command(flatten)]
     pub(super) fetch: FetchArgs,
+}
+
+/// `lp bench`
+#[derive(Args, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(super) struct BenchArgs {
+    /// Cameras to run side by side: names in the config, or patterns such as `'till-*'` [default: the whole lane]
+    #[arg(id = "members", value_name = "CAMERA")]
+    pub(super) cameras: Vec<String>,
+
+    /// Measure every combination of these values: `profile=cpu,gpu camera=* count=1,4 run.isolation=camera,lane`
+    ///
+    /// `camera` takes names, patterns (each camera alone), `a+b` (side by side) and `lane` (all);
+    /// `count` is short for `run.count`; any other key is one of Lpfile.toml. What this machine
+    /// cannot play is listed, and the rest is measured.
+    #[arg(long, value_name = "KEY=VALUES", num_args = 1..)]
+    pub(super) matrix: Vec<String>,
+
+    /// Compare with: `KEY=VALUE` measured here by turns, or stored runs: a run-id, `latest`, a file or folder of records, a git revision [default: the first value of each axis]
+    #[arg(long, value_name = "BASELINE", num_args = 1..)]
+    pub(super) baseline: Vec<String>,
+
+    /// End with 1 if something is worse than the baseline, and with 3 if that cannot be told
+    #[arg(long)]
+    pub(super) gate: bool,
+
+    /// Measure each cell exactly N times; with `--gate`, so many pairs [default: until the interval is narrow; 8 pairs]
+    #[arg(long, value_name = "N", value_parser = repeats, conflicts_with_all = ["within", "max_runs"])]
+    pub(super) runs: Option<usize>,
+
+    /// Repeat until the main metric is known within this share of it, at least 5 times
+    #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = share)]
+    pub(super) within: f64,
+
+    /// Measure each cell at most N times [default: 20]
+    #[arg(long, value_name = "N", value_parser = repeats)]
+    pub(super) max_runs: Option<usize>,
+
+    /// The metric whose interval decides how often to repeat [default: cpu_per_frame; played freely fps]
+    #[arg(long, value_name = "METRIC")]
+    pub(super) metric: Option<String>,
+
+    /// Measure every cell once more
+    #[arg(long, conflicts_with_all = ["runs", "max_runs"])]
+    pub(super) again: bool,
+
+    /// Wait between runs, so that the machine cools down
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(super) cool_down: Duration,
+
+    /// Shuffle the order of runs by this number [default: another one each time, which is printed]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// Only list the cells: which runs they have, which are missing, and how long these take
+    #[arg(short = 'n', long, visible_alias = "list")]
+    pub(super) dry_run: bool,
+
+    /// Measure for this long after warm-up [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) duration: Option<Duration>,
+
+    /// Play before measuring for this long after a stream's first frame, or until it is steady [default: auto]
+    #[arg(long, value_name = "TIME", value_parser = warmup)]
+    pub(super) warmup: Option<String>,
+
+    /// Run N copies of the cameras side by side [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) count: Option<u32>,
+
+    /// Run at most N tasks of pool `cpu` at once while making inputs [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) jobs: Option<u32>,
+
+    /// A note about these runs, shown in their reports: `--tag "bios 1.12"`
+    #[arg(long, value_name = "TEXT", value_parser = tag)]
+    pub(super) tag: Option<String>,
+
+    /// The output format
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: BenchFormat,
+
+    /// Short for `--format json`
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
+
+    /// Where downloads come from
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
+}
+
+/// Formats of a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BenchFormat {
+    /// A table
+    Human,
+    /// A JSON document
+    Json,
+    /// One row per cell and metric
+    Csv,
+    /// Markdown, for tickets and pull requests
+    Md,
+    /// One HTML file
+    Html,
+}
+
+/// From 1 to 1000.
+fn repeats(text: &str) -> Result<usize, String> {
+    let n = text.parse::<usize>().ok().filter(|n| (1..=1000).contains(n));
+    n.ok_or_else(|| format!("expected a number from 1 to 1000, found `{text}`"))
+}
+
+/// `2%`, `0.02`
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').map_or_else(
+        || text.trim().parse::<f64>().ok(),
+        |percent| percent.trim().parse::<f64>().ok().map(|percent| percent / 100.0),
+    );
+    let share = number.filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| format!("expected a share such as `2%` or `0.02`, found `{text}`"))
 }
 
 /// `lp serve`

@@ -9,14 +9,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// All commands, in groups. A test holds them to the commands that there are.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Make a project", &["init", "import", "add", "check", "config"]),
-    ("Measure", &["run", "density", "serve", "report", "list"]),
+    ("Measure", &["run", "bench", "density", "serve", "report", "list"]),
     ("Build", &["build", "watch", "assets", "clean", "cache"]),
     ("Understand", &["show", "graph", "explain", "doctor"]),
     ("Install", &["completions", "man"]),
 ];
 
 /// What people type who do not know a command's name, and the command line.
-const MEANT: [(&str, &str); 16] = [
+const MEANT: [(&str, &str); 17] = [
     ("runs", "lp list runs"),
     ("history", "lp list runs"),
     ("log", "lp list runs"),
@@ -29,7 +29,8 @@ const MEANT: [(&str, &str); 16] = [
     ("new", "lp init"),
     ("test", "lp check"),
     ("measure", "lp run"),
-    ("benchmark", "lp run"),
+    ("compare", "lp bench"),
+    ("benchmark", "lp bench"),
     ("open", "lp report --open"),
     ("fetch", "lp assets fetch"),
     ("download", "lp assets fetch"),

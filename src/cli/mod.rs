@@ -3,11 +3,12 @@
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 a task or a
 //! camera failed, a camera of a run does not hold its target, something is missing, or
 //! output could not be written; 2 the request or a config is wrong, or a requirement is
-//! missing before anything starts; 101 a bug; 130 interrupted.
+//! missing before anything starts; 3 a gate cannot tell; 101 a bug; 130 interrupted.
 
 mod add;
 mod args;
 mod assets;
+mod bench;
 mod build;
 mod cache;
 mod check;
@@ -63,6 +64,8 @@ enum Exit {
     Failed,
     /// The request or a config is wrong.
     Refused,
+    /// A gate cannot tell whether something is worse.
+    CannotTell,
     Bug,
     /// The user stopped it.
     Interrupted,
@@ -84,6 +87,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Refused => 2,
+            Exit::CannotTell => 3,
             Exit::Bug => 101,
             Exit::Interrupted => 130,
         })
@@ -170,6 +174,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Check(args) => check::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),
+        Command::Bench(args) => bench::run(global, args),
         Command::Density(args) => density::run(global, args),
         Command::Serve(args) => serve::run(global, args),
         Command::Report(args) => report::run(global, args),

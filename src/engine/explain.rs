@@ -12,15 +12,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
 
-use super::judge::Restored;
+use super::judge::{Judgement, Restored};
 use super::standing::{Reasons, Standing, in_order};
 use super::{Engine, EngineError};
 use crate::graph::task::Task;
 use crate::graph::walk::{self, Edge};
-use crate::graph::{TaskGraph, TaskId};
+use crate::graph::{TaskGraph, TaskId, select};
 use crate::path::ProjectPath;
 use crate::store::attempt::{OutputEntry, OutputKind};
 use crate::store::input::{InputDigest, InputKind};
+use crate::store::key::KeyDocument;
 use crate::store::stale::{StaleReason, differences};
 
 /// The tasks that `id` reads from and that run or are restored, in graph order.
@@ -33,6 +34,9 @@ pub fn before(graph: &TaskGraph, standings: &BTreeMap<TaskId, Standing>, id: Tas
     graph.dependencies(id).into_iter().filter(is_pending).collect()
 }
 
+/// Standings, and keys of measurements.
+type Foreseen = (BTreeMap<TaskId, Standing>, BTreeMap<TaskId, KeyDocument>);
+
 impl Engine<'_> {
     /// The standing of every task of `selected`, which is closed under
     /// dependencies.
@@ -40,7 +44,24 @@ impl Engine<'_> {
     /// # Errors
     /// When a file exists and cannot be read.
     pub fn standings(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>, EngineError> {
+        Ok(self.foresee(selected)?.0)
+    }
+
+    /// The key that a measurement will have once all that it needs is in place, without the number
+    /// of a repeat; `None` if something must be made first that is not known yet. Runs nothing.
+    ///
+    /// # Errors
+    /// When a file exists and cannot be read.
+    pub fn key_of(&self, id: TaskId) -> Result<Option<KeyDocument>, EngineError> {
+        let selected = select::closure(self.graph, &BTreeSet::from([id]));
+        let key = self.foresee(&selected)?.1.remove(&id);
+        Ok(key.map(|key| key.without_repeat()))
+    }
+
+    /// The standing of every task, and the keys of measurements whose inputs are known.
+    fn foresee(&self, selected: &BTreeSet<TaskId>) -> Result<Foreseen, EngineError> {
         self.remember_contents(selected);
+        let mut keys = BTreeMap::new();
         let mut standings = BTreeMap::new();
         let mut restored = Restored::new();
         for id in self.graph.order().iter().copied().filter(|id| selected.contains(id)) {
@@ -51,7 +72,13 @@ impl Engine<'_> {
                 .copied()
                 .find(|before| standings[before].runs() || !self.is_seen_through(task, *before, &restored));
             let standing = match waits_for {
-                None => self.judge(id, &restored, Reasons::All)?.standing,
+                None => {
+                    let Judgement { standing, key } = self.judge(id, &restored, Reasons::All)?;
+                    if let Some(key) = key.filter(|_| task.measures()) {
+                        keys.insert(id, key);
+                    }
+                    standing
+                }
                 Some(dependency) => self.waiting_for(task, dependency, &before, &restored)?,
             };
             if let Standing::Restorable(attempt, _) = &standing {
@@ -60,7 +87,7 @@ impl Engine<'_> {
             }
             standings.insert(id, standing);
         }
-        Ok(standings)
+        Ok((standings, keys))
     }
 
     /// Hashes files on all cores before the tasks are judged one by one. That step

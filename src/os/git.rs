@@ -74,6 +74,19 @@ pub fn commit(folder: &Path, files: &[&str], cancel: &Cancel) -> Result<Commit, 
     Ok(Commit { id, changed: changed || tracked < files.len() })
 }
 
+/// The commit that a revision names: a branch, a tag, the begin of an id.
+///
+/// # Errors
+/// Why there is none, without paths.
+pub fn revision(folder: &Path, word: &str, cancel: &Cancel) -> Result<String, String> {
+    let of_commit = format!("{word}^{{commit}}");
+    let words = ["rev-parse", "--verify", "--quiet", "--end-of-options", &of_commit];
+    let id = git(folder, words.into_iter(), cancel)?;
+    let id = id.trim();
+    let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_hexdigit());
+    if is_id { Ok(id.to_owned()) } else { Err("git has no such commit".to_owned()) }
+}
+
 /// The output of a command of git in `folder`.
 fn git<'a>(
     folder: &Path,

@@ -10,7 +10,7 @@ pub(super) mod machine;
 pub(super) mod plan;
 mod repeat;
 mod series;
-pub(super) mod shell;
+pub(in crate::report) mod shell;
 mod stages;
 pub(super) mod subject;
 pub(super) mod timeline;

@@ -8,6 +8,7 @@
 //!
 //! Not here: computing figures (`record::measure`) and writing files (`action`).
 
+pub mod bench;
 mod benchmark;
 mod csv;
 pub mod density;

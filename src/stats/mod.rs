@@ -9,6 +9,7 @@ mod beta;
 pub mod change;
 mod interval;
 mod rate;
+mod repeats;
 mod share;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -17,6 +18,7 @@ mod trend;
 
 pub use interval::{Interval, mean_interval};
 pub use rate::{counted_fps, fps_interval, long_run_fps, periods_us, whole_seconds};
+pub use repeats::Repeats;
 pub use share::{at_least_share, at_least_share_of, at_least_share_with, design_effect, frames_to_show};
 pub use trend::{BATCHES, Trend, trend};
 

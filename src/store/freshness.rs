@@ -79,6 +79,12 @@ impl Store {
         self.measurements_like(label, key).find(|attempt| attempt.is_reusable())
     }
 
+    /// All measurements of `key` under `label`, newest first, whatever became of them.
+    #[must_use]
+    pub fn repeats_of(&self, label: &str, key: &KeyDocument) -> Vec<Arc<Attempt>> {
+        self.measurements_like(label, key).collect()
+    }
+
     /// The repeat number for the next measurement of `key` under `label`: one more
     /// than the highest, complete or not.
     #[must_use]

@@ -8,6 +8,7 @@
 pub(crate) mod adopted;
 pub(crate) mod assets;
 mod basis;
+pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod clips;
 mod downloads;

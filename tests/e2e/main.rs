@@ -6,6 +6,7 @@ mod adopted;
 mod alive;
 mod asset_commands;
 mod assets;
+mod bench;
 mod build;
 mod by_file;
 mod cache;

@@ -6,6 +6,7 @@ mod add;
 mod agreement;
 mod alive;
 mod as_it_is;
+mod bench;
 mod camera;
 mod check;
 mod clips;
