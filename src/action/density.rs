@@ -125,6 +125,7 @@ fn search(
         at_answer,
         interrupted,
         inputs_changed: Vec::new(),
+        thresholds: host.thresholds.clone(),
     };
     Ok((record, log))
 }

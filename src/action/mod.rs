@@ -44,13 +44,14 @@ use crate::digest::ContentDigest;
 use crate::engine::host::{Attempt, Facts, Host, Performed};
 use crate::graph::factories::used;
 use crate::graph::task::{Action, Task};
-use crate::model::{Camera, Density, Limits, Password, SceneFile};
+use crate::model::{Camera, Density, Limits, Password, SceneFile, Threshold};
 use crate::name::Slug;
 use crate::os;
 use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::machine::{Factory, Machine};
+use crate::record::judgement::KnownSearch;
 use crate::record::{self, Provenance, RunRecord};
 use crate::session::{ServeError, SessionError, Watch};
 use crate::worker::launch::Launch;
@@ -81,6 +82,10 @@ pub struct LocalHost<'a> {
     pub run_by_id: Box<RunById<'a>>,
     /// `[verdict]`, for the record of a run.
     pub limits: Limits,
+    /// `[thresholds]`, for records.
+    pub thresholds: Vec<Threshold>,
+    /// Finds searches for the density.
+    pub searches: Box<SearchesOf<'a>>,
     /// `[density]`, for what is not in the key of a search: how long it may take.
     pub density: Density,
     /// The names of collectors without whose programs there is no run; that is not in its key.
@@ -130,6 +135,11 @@ pub type EarlierRunsOf<'a> =
 
 /// The run with this id, if there is one.
 pub type RunById<'a> = dyn Fn(&str) -> Option<EarlierRun> + Sync + 'a;
+
+/// The newest complete search for the density of this subject that is about the cameras and the host of a run
+/// with these inputs.
+pub type SearchesOf<'a> =
+    dyn Fn(&str, &BTreeMap<ProjectPath, ContentDigest>, &RunRecord) -> Option<KnownSearch> + Sync + 'a;
 
 /// An earlier run.
 #[derive(Clone, Debug)]
@@ -199,7 +209,7 @@ impl Host for LocalHost<'_> {
             Action::Run(run) => return run::perform(self, run, task, attempt),
             Action::Density(density) => return density::perform(self, density, task, attempt),
             Action::Benchmark { camera, verdict, .. } => report::benchmark(camera, *verdict, task, attempt),
-            Action::Report { verdict, .. } => report::pages(*verdict, task, attempt),
+            Action::Report { verdict, thresholds, .. } => report::pages(*verdict, thresholds, task, attempt),
             Action::Command(command) => return command::perform(command, attempt),
         };
         match done {

@@ -1,11 +1,11 @@
 //! `benchmark:lane/camera-3` and `report`: the same record in other formats, judged by the
-//! limits of the project.
+//! limits and the thresholds of the project.
 
 use super::{ActionError, read, read_json, write};
 use crate::digest::ContentDigest;
 use crate::engine::host::Attempt;
 use crate::graph::task::Task;
-use crate::model::Limits;
+use crate::model::{Limits, Threshold};
 use crate::name::Slug;
 use crate::record::RunRecord;
 use crate::record::measure::measure;
@@ -26,11 +26,17 @@ pub(super) fn benchmark(
     write(attempt, &task.outputs[1], csv.as_bytes())
 }
 
-pub(super) fn pages(limits: Limits, task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
+pub(super) fn pages(
+    limits: Limits,
+    thresholds: &[Threshold],
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Result<(), ActionError> {
     let bytes = read(attempt, &task.inputs[0])?;
     let mut record: RunRecord = serde_json::from_slice(&bytes)
         .map_err(|source| ActionError::Malformed { path: task.inputs[0].clone(), source })?;
     record.conditions.limits = limits;
+    record.thresholds = thresholds.to_vec();
     let measurement = measure(&record);
     let run = record.run_id(&ContentDigest::of(&bytes));
     let report = Report { run: &run, record: &record, measurement: &measurement };

@@ -8,6 +8,7 @@ mod expected;
 mod files;
 pub(super) mod network;
 mod script;
+mod searches;
 mod secrets;
 pub(super) mod serving;
 pub(super) mod subject;
@@ -100,5 +101,7 @@ fn record(
     subject::describe(&mut record, host, attempt, provenance);
     compared::compare(&mut record, &cast, host, task, attempt);
     record.other_counts = counts::others(&record, host, task, attempt);
+    record.thresholds.clone_from(&host.thresholds);
+    record.searches = searches::known(&record, host, task, attempt);
     Ok((record, load.logs()))
 }

@@ -436,7 +436,7 @@ pub(super) struct RunArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,
 
-    /// End with 0 although a camera does not hold its target; one that fails still ends with 1
+    /// End with 0 although a camera does not hold its target, or a threshold is breached; a camera that fails still ends with 1
     #[arg(long)]
     pub(super) no_verdict: bool,
 
@@ -444,8 +444,12 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TEXT", value_parser = tag)]
     pub(super) tag: Option<String>,
 
-    /// Print the report as JSON on stdout
-    #[arg(long)]
+    /// The format of the report on stdout
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: ReportFormat,
+
+    /// Short for `--format json`
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
 
     /// Write where the time of each frame goes in Chrome's trace format; open it in Perfetto
@@ -763,7 +767,7 @@ pub(super) struct ReportArgs {
     #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
 
-    /// End as the run did: with 1 if a camera does not hold its target, or the run is not whole
+    /// End as the run did: with 1 if a threshold is breached or, without any, a camera does not hold its target, or if the run is not whole
     #[arg(long)]
     pub(super) verdict: bool,
 
@@ -791,6 +795,12 @@ pub(super) enum ReportFormat {
     Png,
     /// `metrics.csv` as upstream's consolidate-metrics writes it
     Upstream,
+    /// JUnit XML: a test for each threshold, or each verdict
+    Junit,
+    /// SARIF 2.1.0: a result for each breach
+    Sarif,
+    /// Markdown: for a pull request, a chat or a ticket
+    Md,
 }
 
 /// `lp graph`

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::args::{DensityArgs, Global, RuleWord};
 use super::progress::{Console, Observers, note_degraded};
-use super::{Exit, checks, console, project};
+use super::{Exit, checks, console, judgement, project};
 use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::{Subject, density_path};
@@ -16,6 +16,7 @@ use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::density::DensityRecord;
 use crate::record::density_figures::figures;
+use crate::record::judgement::{Rule, judge_search};
 use crate::record::measure::fit;
 use crate::record::upstream::{UpstreamRule, upstream};
 use crate::report::density::{self, DensityShown};
@@ -111,7 +112,9 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             console::result(&summary.to_string());
             return Ok(if summary.cancelled { Exit::Interrupted } else { Exit::Failed });
         }
-        let (record, search_id) = view::read_density_at(&place)?;
+        let (mut record, search_id) = view::read_density_at(&place)?;
+        // An answer may be older than the thresholds that judge it.
+        record.thresholds = opened.project.settings.threshold_values();
         if is_old && record.answer.why == Some(Why::Budget) && record.rules.budget_s < budget_s {
             why_again = Some("its answer is a range, and there is more time now");
             continue;
@@ -130,10 +133,12 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
         for camera in &left_out {
             console::result(&format!("left out: {camera}"));
         }
-        return Ok(match () {
-            () if record.interrupted => Exit::Interrupted,
-            () if summary.failed > 0 => Exit::Failed,
-            () => Exit::Done,
+        let judgement = judge_search(&record, &search_id, &record.thresholds);
+        return Ok(match judgement.by {
+            _ if record.interrupted => Exit::Interrupted,
+            _ if summary.failed > 0 => Exit::Failed,
+            Rule::Thresholds => judgement::end(&judgement, &format!("search {search_id}")),
+            Rule::Verdicts => Exit::Done,
         });
     }
 }

@@ -27,6 +27,7 @@ mod help;
 mod import;
 mod init;
 mod json_lines;
+mod judgement;
 mod lane;
 mod list;
 mod live;

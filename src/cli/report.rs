@@ -7,16 +7,18 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::args::{Global, ReportArgs, ReportFormat};
+use super::judgement::{self, Config};
 use super::project::{store_layout, store_root};
 use super::{Exit, console};
 use crate::name::did_you_mean;
 use crate::os;
 use crate::path::{Layout, for_shell};
-use crate::record::measure::{Claim, measure, shortfall};
+use crate::record::judgement::judge;
+use crate::record::measure::measure;
 use crate::report::{self, Report};
 use crate::store::Store;
 use crate::workspace::error::{CommandError, Result};
-use crate::workspace::view;
+use crate::workspace::{searches, view};
 
 pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     // Reports are read from the store alone, so a config with errors does not matter.
@@ -38,7 +40,8 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         );
         return Err(CommandError::refused(format!("there is no run `{}`", args.run)).hint(hint));
     };
-    let stored = view::read(&store, &attempt)?;
+    let mut stored = view::read(&store, &attempt)?;
+    searches::refresh(&store, &attempt, &mut stored.record);
     let measurement = measure(&stored.record);
     let shown = Report { run: &stored.run, record: &stored.record, measurement: &measurement };
     if let Some(folder) = &args.output {
@@ -57,26 +60,26 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         if args.open {
             open_page(&folder.join("report.html"))?;
         }
-        return Ok(exit(&shown, args));
+        return exit(global, &shown, args);
     }
     if args.open {
         open(global, &shown)?;
-        return Ok(exit(&shown, args));
+        return exit(global, &shown, args);
     }
     let format = if args.json { ReportFormat::Json } else { args.format };
     console::out(&match format {
-        ReportFormat::Human => format!("{}\n", report::table(&shown, console::paper()).trim_end()),
-        ReportFormat::Json => report::json(&shown),
-        ReportFormat::Csv => report::csv(&shown),
-        ReportFormat::Html => report::html(&shown, None),
-        ReportFormat::Png => return picture(&report::png(&shown)).map(|()| exit(&shown, args)),
-        ReportFormat::Upstream => report::metrics(&shown),
+        ReportFormat::Png => {
+            picture(&report::png(&shown))?;
+            return exit(global, &shown, args);
+        }
+        ReportFormat::Sarif => judgement::text(&shown, format, &Config::read(global)?),
+        format => judgement::text(&shown, format, &Config::none()),
     });
-    Ok(exit(&shown, args))
+    exit(global, &shown, args)
 }
 
 /// Prints a picture, but not to a terminal.
-fn picture(bytes: &[u8]) -> Result<()> {
+pub(super) fn picture(bytes: &[u8]) -> Result<()> {
     if os::terminal::is_stdout() {
         let fault = "a picture is not printed to a terminal";
         return Err(
@@ -112,9 +115,11 @@ fn open_page(page: &Path) -> Result<()> {
 }
 
 /// With `--verdict`, that of the run itself.
-fn exit(shown: &Report<'_>, args: &ReportArgs) -> Exit {
-    let reason = shortfall(shown.record, shown.measurement, Claim::Held).filter(|_| args.verdict);
-    let Some(reason) = reason else { return Exit::Done };
-    console::note(&console::error_text(&format!("run {}: {reason}", shown.run), &[]));
-    Exit::Failed
+fn exit(global: &Global, shown: &Report<'_>, args: &ReportArgs) -> Result<Exit> {
+    if !args.verdict {
+        return Ok(Exit::Done);
+    }
+    let judgement = judge(shown.record, shown.measurement);
+    judgement::note_changed(global, &shown.record.thresholds)?;
+    Ok(judgement::end(&judgement, &format!("run {}", shown.run)))
 }

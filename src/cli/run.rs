@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use super::args::{Global, RunArgs};
+use super::args::{Global, ReportFormat, RunArgs};
+use super::judgement::{self, Config};
 use super::live::Live;
 use super::progress::{Console, Observers, note_degraded};
 use super::trace::TraceFile;
@@ -16,6 +17,7 @@ use crate::graph::select;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::Pace;
+use crate::record::judgement::judge;
 use crate::record::measure::{CameraFigures, Claim, Verdict, fit, measure, shortfall};
 use crate::report::{self, Report};
 use crate::session::Observation;
@@ -122,10 +124,13 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let shown = Report { run: &stored.run, record: &stored.record, measurement: &measurement };
     let folder = view::write(&opened.project.layout, &store, attempt, &shown)
         .context("failed to write the view of this run")?;
-    if args.json {
-        console::out(&report::json(&shown));
-    } else {
-        console::out(&format!("\n{}\n", report::table(&shown, console::paper()).trim_end()));
+    let format = if args.json { ReportFormat::Json } else { args.format };
+    match format {
+        ReportFormat::Human => {
+            console::out(&format!("\n{}\n", report::table(&shown, console::paper()).trim_end()));
+        }
+        ReportFormat::Png => super::report::picture(&report::png(&shown))?,
+        other => console::out(&judgement::text(&shown, other, &Config::of(&opened))),
     }
     for camera in &left_out {
         console::result(&format!("left out: {camera}"));
@@ -138,12 +143,24 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     if stored.record.interrupted {
         return Ok(Exit::Interrupted);
     }
-    let claim = if args.no_verdict { Claim::Played } else { Claim::Held };
-    let reason = shortfall(&stored.record, &measurement, claim);
-    let reason = reason.or_else(|| (summary.failed > 0).then(|| summary.to_string()));
-    let Some(mut reason) = reason else { return Ok(Exit::Done) };
-    if summary.failed == 0 && shortfall(&stored.record, &measurement, Claim::Played).is_none() {
+    let played = shortfall(&stored.record, &measurement, Claim::Played);
+    let judgement = judge(&stored.record, &measurement);
+    let reason = match (args.no_verdict, judgement.passes) {
+        (true, _) => played.clone(),
+        (false, true) => None,
+        (false, false) => Some(judgement.line.clone()),
+    };
+    let Some(mut reason) = reason.or_else(|| (summary.failed > 0).then(|| summary.to_string())) else {
+        if !args.no_verdict {
+            console::note(&judgement.line);
+        }
+        return Ok(Exit::Done);
+    };
+    if summary.failed == 0 && played.is_none() {
         reason.push_str(" (`--no-verdict` ignores this)");
+    }
+    if !args.no_verdict {
+        judgement::breaches(&judgement);
     }
     let is_wrong = |camera: &CameraFigures| camera.verdict == Verdict::FasterButWrong;
     let mut text = console::error_text(&reason, &[]);

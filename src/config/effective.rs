@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::reader::Reader;
 use super::shape::Shape;
 use super::tree::{Node, Value};
-use super::{inference, load, lpfile, resolve, verdict};
+use super::{inference, load, lpfile, resolve, thresholds, verdict};
 use crate::model::{Codec, Encoder};
 use crate::time::duration_text;
 
@@ -107,6 +107,7 @@ fn typed(node: &Node, shape: &Shape) -> Node {
         Shape::Number { .. } | Shape::Share | Shape::Finite => {
             word.parse().ok().map(|value| Value::Float { value, text: word.clone() })
         }
+        Shape::List { .. } => thresholds::words(word, node.place).map(Value::List),
         _ => None,
     };
     Node { value: value.unwrap_or_else(|| node.value.clone()), place: node.place }
@@ -143,6 +144,9 @@ fn defaults() -> BTreeMap<String, Json> {
         ("verdict.on_time", json!(settings.limits.on_time)),
         ("verdict.max_late", json!(verdict::millis_text(settings.limits.max_late_ms))),
         ("verdict.recall", json!(settings.limits.recall)),
+        ("thresholds.critical", json!([])),
+        ("thresholds.major", json!([])),
+        ("thresholds.minor", json!([])),
         ("density.unit", json!(density.unit)),
         ("density.confidence", json!(density.confidence)),
         ("density.max", json!(density.max)),

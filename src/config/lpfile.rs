@@ -15,6 +15,7 @@ use super::inference::{RawOptions, WorkloadOptions, options};
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, TEXT, UnknownKeys};
 use super::tasks::{RawTask, task_list};
+use super::thresholds::{RawThresholds, thresholds};
 use super::tree::Node;
 use super::values::{boolean, duration, list_of, one_of, read_duration, read_string, spanned, string, whole};
 use super::verdict::{RawVerdict, verdict};
@@ -40,6 +41,8 @@ pub(super) struct RawLpfile {
     pub(super) model_mirrors: Vec<String>,
     pub(super) run: RawRun,
     pub(super) verdict: RawVerdict,
+    /// `[thresholds]`
+    pub(super) thresholds: RawThresholds,
     /// `[density]`
     pub(super) density: RawDensity,
     /// `[host] price`
@@ -139,7 +142,9 @@ pub(super) fn scalars() -> Vec<String> {
         let Shape::Table(inner) = outer.shape else { continue };
         for field in inner.fields {
             match field.shape {
-                Shape::List { .. } => {}
+                // An override of thresholds is a whole list.
+                Shape::List { .. } if outer.key != "thresholds" => {}
+                Shape::Map(_) => {}
                 // `rtsp.impair`
                 Shape::Table(below) => scalars.extend(
                     below.fields.iter().map(|one| format!("{}.{}.{}", outer.key, field.key, one.key)),
@@ -181,6 +186,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
     let limits = "When a stream holds, besides its frame rate";
     raw.verdict = table.optional("verdict", limits, verdict(), diagnostics).unwrap_or_default();
+    let figures = "Limits of figures, which decide how a run ends instead of the verdicts";
+    raw.thresholds = table.optional("thresholds", figures, thresholds(), diagnostics).unwrap_or_default();
     let search = "How the search for the number of lanes is made";
     raw.density = table.optional("density", search, density(), diagnostics).unwrap_or_default();
     raw.price = table.optional("host", "This machine", host(), diagnostics).flatten();

@@ -47,6 +47,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thresholds;
 pub mod toml;
 mod toml_faults;
 pub mod tree;

@@ -134,6 +134,9 @@ fn is_known(path: &[String]) -> bool {
         [table, name, key] if table == "workload" => {
             !name.is_empty() && scalars().contains(&format!("dlstreamer.{key}"))
         }
+        [table, of, name, key] if table == "thresholds" && (of == "camera" || of == "workload") => {
+            !name.is_empty() && scalars().contains(&format!("{table}.{key}"))
+        }
         [table, name, key] if table == "asset" => !name.is_empty() && key == "sha256",
         [_, _, _] => scalars().contains(&path.join(".")),
         _ => false,

@@ -13,9 +13,9 @@ use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::clip_options::RawClip;
 use super::collectors;
 use super::impair;
-use super::inference::{RawOptions, WorkloadOptions};
+use super::inference::RawOptions;
 use super::login::Logins;
-use super::lpfile::{CameraOptions, RawLpfile};
+use super::lpfile::RawLpfile;
 use super::origins::Origins;
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
@@ -25,7 +25,7 @@ use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
     Camera, Certificate, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Login, Origin,
     Pace, Project, Recipes, Region, Rtsp, RtspStream, SceneFile, Served, Settings, Share, Source, Step,
-    Transport, UserTask, Workload, Workloads,
+    Threshold, Transport, UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -64,7 +64,7 @@ pub(super) struct RawProject {
 /// Fills in the defaults of `raw`, and checks it.
 pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnostics) -> Project {
     let mut layout = layout(root, &raw.lpfile, diagnostics);
-    let settings = settings(&raw.lpfile);
+    let mut settings = settings(&raw.lpfile);
     let encrypted = raw.cameras.iter().find_map(encrypted);
     impair::check(&raw.lpfile.rtsp.impair, settings.rtsp.transport, encrypted, diagnostics);
 
@@ -80,14 +80,15 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
     let mut raw_cameras = raw.cameras;
     let workloads = raw.workloads.map(|workloads| {
         adopt_regions(&mut raw_cameras, &workloads, diagnostics);
-        check_options(&lpfile.workload_options, &workloads, diagnostics);
+        check_workload_names(&lpfile, &workloads, diagnostics);
         resolve_workloads(workloads, &lpfile, diagnostics)
     });
     if let Some(workloads) = &workloads {
         check_mapping(&raw_cameras, workloads, diagnostics);
     }
     check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
-    check_camera_options(&lpfile.camera_options, &raw_cameras, diagnostics);
+    check_camera_names(&lpfile, &raw_cameras, diagnostics);
+    settings.thresholds = thresholds(&lpfile, &raw_cameras, workloads.as_deref());
     let mut logins = Logins::new(raw.machine_key.as_deref());
     let resolve_camera = |mut camera: RawCamera| {
         let clip = camera.file.take().map(|file| origins.clip(file, &layout));
@@ -170,6 +171,8 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         decode_only: raw.run.decode_only.unwrap_or(false),
         snapshots: raw.run.snapshots.unwrap_or(true),
         limits: raw.verdict.limits(),
+        // Whose they are is known when cameras and workloads are.
+        thresholds: Vec::new(),
         density: raw.density.resolve(),
         price: raw.price.clone(),
         drop_only: raw.drop_only.unwrap_or(false),
@@ -343,41 +346,59 @@ fn check_vlm(cameras: &[RawCamera], workloads: Option<&[Workload]>, diagnostics:
     }
 }
 
-/// `[workload.NAME]` must name a known workload.
-fn check_options(options: &[WorkloadOptions], workloads: &[RawWorkload], diagnostics: &mut Diagnostics) {
-    for given in options {
-        let folded = given.name.to_lowercase();
+/// `[workload.NAME]` and `[thresholds.workload.NAME]` must name a known workload.
+fn check_workload_names(lpfile: &RawLpfile, workloads: &[RawWorkload], diagnostics: &mut Diagnostics) {
+    let options = lpfile.workload_options.iter().map(|given| ("workload", &given.name, given.place));
+    let thresholds = lpfile.thresholds.workloads();
+    let thresholds = thresholds.map(|name| ("thresholds.workload", &name.value, name.place));
+    for (table, given, place) in options.chain(thresholds) {
+        let folded = given.to_lowercase();
         if workloads.iter().any(|workload| workload.name.to_lowercase() == folded) {
             continue;
         }
-        let message = format!("`[workload.{}]` names an unknown workload", given.name);
+        let message = format!("`[{table}.{given}]` names an unknown workload");
         let unknown = Diagnostic::error(codes::UNKNOWN_WORKLOAD, message)
-            .at(given.place)
+            .at(place)
             .label("no workload file defines it");
         let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
-        push_unknown(unknown, &given.name, &names, diagnostics);
+        push_unknown(unknown, given, &names, diagnostics);
     }
 }
 
-/// `[camera.NAME]` must name a known camera. Without cameras, or with one that has a
-/// faulty name, this cannot be checked.
-fn check_camera_options(
-    options: &[(Spanned<String>, CameraOptions)],
-    cameras: &[RawCamera],
-    diagnostics: &mut Diagnostics,
-) {
+/// `[camera.NAME]` and `[thresholds.camera.NAME]` must name a known camera. Without cameras, or
+/// with one that has a faulty name, this cannot be checked.
+fn check_camera_names(lpfile: &RawLpfile, cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
     let names = cameras.iter().map(|camera| Some(camera.id.as_ref()?.value.as_str()));
     let Some(names) = names.collect::<Option<Vec<&str>>>().filter(|names| !names.is_empty()) else { return };
-    for (given, _) in options {
+    let options = lpfile.camera_options.iter().map(|(given, _)| ("camera", given));
+    let thresholds = lpfile.thresholds.cameras().map(|given| ("thresholds.camera", given));
+    for (table, given) in options.chain(thresholds) {
         if names.iter().any(|name| is_of_camera(&given.value, name)) {
             continue;
         }
-        let message = format!("`[camera.{}]` names an unknown camera", given.value);
+        let message = format!("`[{table}.{}]` names an unknown camera", given.value);
         let unknown = Diagnostic::error(codes::UNKNOWN_CAMERA, message)
             .at(given.place)
             .label("the camera file does not define it");
         push_unknown(unknown, &given.value, &names, diagnostics);
     }
+}
+
+/// `[thresholds]`, with the names of cameras and workloads as their files have them.
+fn thresholds(
+    lpfile: &RawLpfile,
+    cameras: &[RawCamera],
+    workloads: Option<&[Workload]>,
+) -> Vec<Spanned<Threshold>> {
+    let camera = |given: &str| {
+        let mut names = cameras.iter().filter_map(|camera| Some(&camera.id.as_ref()?.value));
+        names.find(|name| is_of_camera(given, name)).cloned()
+    };
+    let workload = |given: &str| {
+        let mut names = workloads.into_iter().flatten().map(|workload| &workload.name);
+        names.find(|name| name.to_lowercase() == given.to_lowercase()).cloned()
+    };
+    lpfile.thresholds.resolve(camera, workload)
 }
 
 /// Reports a name that is not one of `names`, with the one that was meant, or all of

@@ -14,7 +14,7 @@ mod edit;
 mod lines;
 mod paint;
 mod render;
-mod sarif;
+pub mod sarif;
 mod severity;
 mod source;
 mod visible;

@@ -25,30 +25,78 @@ impl Diagnostics {
     /// All of them as a SARIF log of one run.
     #[must_use]
     pub fn to_sarif(&self, sources: &Sources) -> Value {
-        let rules: Vec<Value> = codes::rules()
-            .map(|rule| {
-                json!({
-                    "id": rule.code,
-                    "shortDescription": { "text": rule.text() },
-                    "fullDescription": { "text": rule.why() },
-                })
-            })
-            .collect();
-        let results: Vec<Value> =
-            self.sorted().into_iter().map(|diagnostic| result(diagnostic, sources)).collect();
-        json!({
-            "$schema": SCHEMA,
-            "version": "2.1.0",
-            "runs": [{
-                "tool": { "driver": {
-                    "name": "lp",
-                    "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "rules": rules,
-                } },
-                "columnKind": "unicodeCodePoints",
-                "results": results,
-            }],
-        })
+        let rules = codes::rules().map(|rule| described(rule.code, rule.text(), rule.why())).collect();
+        run(rules, self.sorted().into_iter().map(|diagnostic| result(diagnostic, sources)).collect())
+    }
+}
+
+/// A rule of another analysis than that of the config, such as the judgement of a run.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub id: String,
+    /// One sentence.
+    pub text: String,
+    pub why: String,
+}
+
+/// What such a rule found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The id of its rule.
+    pub rule: String,
+    pub level: Severity,
+    pub message: String,
+    /// `None`: no file has it.
+    pub place: Option<Place>,
+    /// Equal for the same finding of two runs, so that a code host shows it once.
+    pub fingerprint: String,
+}
+
+/// Findings as a SARIF log of one run.
+#[must_use]
+pub fn log(rules: &[Rule], findings: &[Finding], sources: &Sources) -> Value {
+    let results = findings.iter().map(|finding| {
+        let mut result = Map::new();
+        result.insert("ruleId".to_owned(), finding.rule.as_str().into());
+        if let Some(index) = rules.iter().position(|rule| rule.id == finding.rule) {
+            result.insert("ruleIndex".to_owned(), index.into());
+        }
+        result.insert("level".to_owned(), level(finding.level).into());
+        result.insert("message".to_owned(), json!({ "text": finding.message }));
+        if let Some(place) = finding.place {
+            result.insert("locations".to_owned(), json!([location(place, sources)]));
+        }
+        result.insert("partialFingerprints".to_owned(), json!({ "lp/v1": finding.fingerprint }));
+        result.into()
+    });
+    run(rules.iter().map(|rule| described(&rule.id, &rule.text, &rule.why)).collect(), results.collect())
+}
+
+fn described(id: &str, text: &str, why: &str) -> Value {
+    json!({ "id": id, "shortDescription": { "text": text }, "fullDescription": { "text": why } })
+}
+
+fn run(rules: Vec<Value>, results: Vec<Value>) -> Value {
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "lp",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
     }
 }
 
@@ -58,12 +106,7 @@ fn result(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     if let Some(index) = codes::rules().position(|rule| rule.code == diagnostic.code) {
         result.insert("ruleIndex".to_owned(), index.into());
     }
-    let level = match diagnostic.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
-    result.insert("level".to_owned(), level.into());
+    result.insert("level".to_owned(), level(diagnostic.severity).into());
     result.insert("message".to_owned(), json!({ "text": message(diagnostic) }));
     if let Some(place) = diagnostic.place {
         result.insert("locations".to_owned(), json!([location(place, sources)]));

@@ -516,7 +516,11 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         );
     }
     let outputs = ["json", "csv", "html"].map(|kind| path(&format!("results/report/{name}.{kind}")));
-    let report = Action::Report { verdict: settings.limits, version: report::VERSION };
+    let report = Action::Report {
+        verdict: settings.limits,
+        thresholds: settings.threshold_values(),
+        version: report::VERSION,
+    };
     let report = Task::new(subject.report_label(), report);
     tasks.push(report.reads(report_inputs).writes(outputs).at(place));
 }

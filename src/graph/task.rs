@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::diag::Place;
 use crate::digest::ContentDigest;
 use crate::impair::Impairment;
-use crate::model::{ClipOptions, Collector, Isolation, Limits, Pace, PackageSource, Unit, lock_url};
+use crate::model::{
+    ClipOptions, Collector, Isolation, Limits, Pace, PackageSource, Threshold, Unit, lock_url,
+};
 use crate::name::Slug;
 use crate::os::IpAddr;
 use crate::os::http::Pins;
@@ -198,6 +200,9 @@ pub enum Action {
     Report {
         /// As of [`Action::Benchmark`].
         verdict: Limits,
+        /// `[thresholds]`
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        thresholds: Vec<Threshold>,
         /// The version of the pages.
         version: u32,
     },

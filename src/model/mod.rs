@@ -19,6 +19,7 @@ mod recipe;
 mod settings;
 mod step;
 mod task;
+mod thresholds;
 mod worker;
 mod workload;
 pub mod zoo;
@@ -42,5 +43,6 @@ pub use step::{
     StepPlaces, StockElement, Tee, Track, Values, main_chain,
 };
 pub use task::{AssetPin, UserTask};
+pub use thresholds::{Of, Operator, Severity, Threshold};
 pub use worker::{ContainerCommand, WorkerCommand};
 pub use workload::{Workload, Workloads};

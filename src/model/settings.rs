@@ -10,7 +10,9 @@ use super::collector::Collector;
 use super::density::Density;
 use super::limits::Limits;
 use super::price::Price;
+use super::thresholds::Threshold;
 use super::worker::WorkerCommand;
+use crate::diag::Spanned;
 use crate::impair::Impairment;
 use crate::os::IpAddr;
 
@@ -45,6 +47,8 @@ pub struct Settings {
     pub snapshots: bool,
     /// `[verdict]`
     pub limits: Limits,
+    /// `[thresholds]`, with the place of each.
+    pub thresholds: Vec<Spanned<Threshold>>,
     /// `[density]`
     pub density: Density,
     /// `[host]`: what the machine costs.
@@ -72,6 +76,12 @@ impl Settings {
     /// The longest one: a stream that has not settled after so long is not starting up, it is
     /// like that. A third of the usual window.
     pub const AUTO_WARMUP_MOST_MS: u64 = 10_000;
+
+    /// The thresholds, without their places.
+    #[must_use]
+    pub fn threshold_values(&self) -> Vec<Threshold> {
+        self.thresholds.iter().map(|threshold| threshold.value.clone()).collect()
+    }
 }
 
 /// `[rtsp]`: the server of streams that are named by a path alone, and how

@@ -674,6 +674,8 @@ impl RecordBuilder {
             inputs_changed: Vec::new(),
             other_counts: Vec::new(),
             imported: None,
+            thresholds: Vec::new(),
+            searches: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ pub use self::judge::{Worst, look_of, own_cpu, setting_of, worst};
 pub(super) use self::judge::{judged_us, left_out_us};
 use super::{Host, Provenance, RunRecord};
 use crate::digest::ContentDigest;
+use crate::model::Threshold;
 pub use crate::model::Unit;
 use crate::name::Slug;
 use crate::path::ProjectPath;
@@ -65,6 +66,9 @@ pub struct DensityRecord {
     /// As of [`RunRecord`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs_changed: Vec<ProjectPath>,
+    /// As of [`RunRecord`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
 }
 
 impl DensityRecord {

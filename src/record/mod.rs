@@ -24,6 +24,7 @@ pub(crate) mod fixture;
 pub mod foreign;
 pub mod headroom;
 pub mod imported;
+pub mod judgement;
 pub mod long;
 pub mod measure;
 pub mod metric;
@@ -45,6 +46,7 @@ use serde::{Deserialize, Serialize};
 use self::collector::CollectorRecord;
 use self::compared::Compared;
 use self::imported::Imported;
+use self::judgement::KnownSearch;
 use self::long::LongWindow;
 use self::power::IdlePower;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
@@ -52,6 +54,7 @@ use self::seen::{ClipPlace, Expected, StepSightings};
 use self::stages::Stages;
 use crate::digest::ContentDigest;
 use crate::impair::{Impairment, Passage};
+use crate::model::Threshold;
 pub use crate::model::{Accept, Codec, Deadline, Expect, Isolation, Limits, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
@@ -141,6 +144,13 @@ pub struct RunRecord {
     /// known. Such a record has no streams, but a script for each; a target of 0 is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// `[thresholds]` under which it was made; empty in records before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
+    /// The newest search for the density of the same lane, and of each camera, on this host, as far as
+    /// thresholds ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<KnownSearch>,
 }
 
 /// An earlier run of the same with another number of copies.

@@ -7,7 +7,7 @@ use super::fixture::{S, Story, copies, described, displayed, member, scripted, s
 use super::*;
 use crate::collect::Series;
 use crate::impair::{Impairment, Passage};
-use crate::model::Format;
+use crate::model::{Format, Of, Operator, Severity};
 use crate::record::boxes::tests::boxes;
 use crate::record::collector::{CollectorExit, Fit, UnreadLine};
 use crate::record::compared::{Counts, EarlierRecall, Reference};
@@ -63,6 +63,19 @@ fn full() -> RunRecord {
     record.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
     record.other_counts =
         vec![OtherCount { run: "r".to_owned(), count: 2, own_cores: 0.5, holds: Some(false) }];
+    let threshold = |of: Of| Threshold {
+        text: "latency.p95 <= 80ms".to_owned(),
+        metric: "latency.p95".to_owned(),
+        operator: Operator::AtMost,
+        limit: 8e4,
+        severity: Severity::Major,
+        of,
+    };
+    let whose = [Of::Lane, Of::Camera("A".to_owned()), Of::Workload("scan".to_owned())];
+    record.thresholds = whose.map(threshold).into();
+    let search =
+        |at_most| KnownSearch { subject: "lane".to_owned(), id: "r".to_owned(), at_least: 3, at_most };
+    record.searches = vec![search(None), search(Some(4))];
     record.conditions.decode_only = true;
     record.conditions.traced = true;
     record.conditions.warmup_is_auto = true;

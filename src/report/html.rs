@@ -8,7 +8,7 @@ mod found;
 mod load;
 pub(super) mod machine;
 pub(super) mod plan;
-mod repeat;
+pub(super) mod repeat;
 mod series;
 pub(in crate::report) mod shell;
 mod stages;
@@ -24,9 +24,10 @@ use self::shell::Kind;
 use self::timeline::timeline;
 use super::{
     Failure, Report, cpu_range, estimate, failures, gaps, imported, lanes, mebibytes, percent, soak, stolen,
-    unmeasured,
+    thresholds, unmeasured,
 };
 use crate::record::Pace;
+use crate::record::judgement::judge;
 use crate::record::measure::Verdict;
 use crate::text::{counted, harmless_lines, plural};
 
@@ -92,6 +93,7 @@ fn page(report: &Report<'_>, beside: Option<&str>, kind: Kind) -> String {
             (cameras(report, &details.slugs()))
         }
         (imported::section(report))
+        (thresholds::section(&judge(record, measurement)))
         (failed(failures(report)))
         @if let Some(timeline) = timeline(report) {
             section aria-labelledby="over-time" { h2 id="over-time" { "Over time" } (timeline) }

@@ -9,6 +9,7 @@ use crate::name::Slug;
 use crate::plan::DialectName;
 use crate::record::collector::CollectorRecord;
 use crate::record::imported::Imported;
+use crate::record::judgement::{Judgement, judge};
 use crate::record::measure::Measurement;
 use crate::record::{
     Conditions, Host, Member, PreparedClip, Provenance, RunRecord, SourceConfig, StepRecord,
@@ -36,6 +37,8 @@ struct Document<'a> {
     /// Programs of the user's beside the run; their series are among those of the machine.
     #[serde(skip_serializing_if = "<[CollectorRecord]>::is_empty")]
     collectors: &'a [CollectorRecord],
+    /// Whether the run is good enough, and by which rule.
+    judgement: Judgement,
     measurement: &'a Measurement,
 }
 
@@ -122,6 +125,7 @@ pub fn json(report: &Report<'_>) -> String {
         host: facts,
         missing: &record.missing,
         collectors: &record.collectors,
+        judgement: judge(record, measurement),
         measurement,
     })
 }

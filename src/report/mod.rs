@@ -10,6 +10,7 @@
 
 pub mod bench;
 mod benchmark;
+mod cases;
 mod csv;
 pub mod density;
 mod energy;
@@ -19,16 +20,20 @@ mod html;
 mod imported;
 mod inference;
 mod json;
+mod junit;
 pub mod lanes;
+mod markdown;
 mod network;
 pub mod openmetrics;
 mod png;
+mod sarif;
 mod sightings;
 mod soak;
 mod subject;
 mod table;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 pub mod trace;
 pub mod units;
 mod upstream;
@@ -38,6 +43,9 @@ pub use self::csv::csv;
 pub use self::html::{html, live, not_begun};
 pub use self::json::json;
 pub use self::png::png;
+pub use self::junit::{density_junit, junit};
+pub use self::markdown::{density_markdown, markdown};
+pub use self::sarif::{Places, density_sarif, sarif};
 pub use self::table::table;
 pub use self::trace::trace;
 pub use self::upstream::{metrics, stream_manifest};

@@ -10,7 +10,7 @@ use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
     NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, imported, mebibytes, millis, network,
-    on_time, percent, sightings, soak, some, stolen, subject, target, unmeasured_briefly, verdict,
+    on_time, percent, sightings, soak, some, stolen, subject, target, thresholds, unmeasured_briefly, verdict,
 };
 use super::{energy, estimate};
 use crate::diag::Tone;
@@ -111,6 +111,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         rest.push(format!("failed: {}: {}", failure.title, failure.reason));
         rest.extend(failure.tail.lines().map(|line| format!("  | {line}")));
     }
+    rest.extend(thresholds::lines(report));
     rest.extend(why);
     let how = if measurement.estimate.low.is_some() { " (`lp density` measures it)" } else { "" };
     rest.push(format!("estimate: {}{how}", estimate::sentence(report)));
@@ -170,6 +171,8 @@ fn label(line: &str, paper: Paper) -> String {
         ("faster but wrong:", Tone::Bad),
         ("failed:", Tone::Bad),
         ("leak:", Tone::Bad),
+        ("breach:", Tone::Bad),
+        ("not judged:", Tone::Unsure),
         ("undecided:", Tone::Unsure),
         ("left out:", Tone::Unsure),
     ];

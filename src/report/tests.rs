@@ -1,5 +1,6 @@
 //! The appearance of each form of a report.
 
+mod ci;
 mod degraded;
 
 use expect_test::expect;
@@ -443,6 +444,13 @@ fn json_is_a_versioned_document() {
             "memory": "4096 MiB"
           },
           "interrupted": false,
+          "judgement": {
+            "by": "verdicts",
+            "line": "verdicts decide: 2 of 2 cameras are undecided",
+            "not_judged": [],
+            "passes": false,
+            "thresholds": []
+          },
           "measurement": null,
           "members": [
             {

@@ -8,6 +8,7 @@ use super::error::{CommandError, Result};
 use super::machine;
 use super::open::Workspace;
 use super::provenance;
+use super::searches;
 use super::tools::Tools;
 use crate::action::{Fetching, LocalHost};
 use crate::diag::codes;
@@ -64,6 +65,8 @@ impl Build<'_> {
             earlier: Box::new(|labels, inputs| earlier::runs(self.store, labels, inputs)),
             run_by_id: Box::new(|id| earlier::run(self.store, id)),
             limits: self.opened.project.settings.limits,
+            thresholds: self.opened.project.settings.threshold_values(),
+            searches: Box::new(|subject, inputs, run| searches::newest(self.store, subject, inputs, run)),
             density: self.opened.project.settings.density,
             required: self.required(),
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),

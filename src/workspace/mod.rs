@@ -26,6 +26,7 @@ pub(crate) mod open;
 pub(crate) mod phases;
 mod provenance;
 pub(crate) mod scripts;
+pub(crate) mod searches;
 pub(crate) mod serving;
 pub(crate) mod tools;
 pub(crate) mod upstream_names;

@@ -265,6 +265,8 @@ impl ChangedTasks {
             earlier: Box::new(|_, _| Vec::new()),
             run_by_id: Box::new(|_| None),
             limits: Limits::default(),
+            thresholds: Vec::new(),
+            searches: Box::new(|_, _, _| None),
             density: Density::default(),
             required: Vec::new(),
             provenance: Box::new(|_| None),

@@ -1,6 +1,7 @@
 //! The files of `docs/ci.md`, played: their own shell steps run on two
 //! checkouts, with a folder of tar archives for the service's cache.
 
+mod jenkins;
 mod yaml;
 
 use std::collections::HashMap;
@@ -125,7 +126,7 @@ impl Service {
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let is_verdict = script.contains("--verdict");
+        let is_verdict = script.contains("report --verdict");
         assert!(output.status.success() || is_verdict, "{script}\n{stderr}");
         assert!(output.status.success() || stderr.contains("error: run 20"), "{script}\n{stderr}");
         output.status.success()
@@ -168,11 +169,14 @@ impl Service {
         let mut restored = None;
         let mut outputs: HashMap<String, String> = HashMap::new();
         let mut succeeded = true;
+        let mut shown = None;
+        let _ = fs::remove_file(self.place("summary.md"));
         for step in workflow["jobs"]["lane"]["steps"].as_array().unwrap() {
             let fill = |name: &str| fill(step["with"][name].as_str().unwrap(), &outputs);
             let condition = step["if"].as_str().unwrap_or("always()");
             let runs = condition.split(" && ").all(|part| match part {
                 "always()" => true,
+                "hashFiles('ci/lp.sarif') != ''" => checkout.join("ci/lp.sarif").exists(),
                 "github.event_name == 'push'" => event == "push",
                 "steps.restore.outputs.cache-hit != 'true'" => {
                     outputs["steps.restore.outputs.cache-hit"] != "true"
@@ -189,7 +193,11 @@ impl Service {
                     }
                     let file = self.place("output");
                     fs::write(&file, "").unwrap();
-                    let variables = [("GITHUB_OUTPUT", file.to_str().unwrap())];
+                    let summary = self.place("summary.md");
+                    let variables = [
+                        ("GITHUB_OUTPUT", file.to_str().unwrap()),
+                        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+                    ];
                     succeeded &= self.shell(step["run"].as_str().unwrap(), &checkout, &variables);
                     for line in fs::read_to_string(file).unwrap().lines() {
                         let (name, value) = line.split_once('=').unwrap();
@@ -211,9 +219,13 @@ impl Service {
                     self.save(&key, &checkout, &path);
                 }
                 Some("actions/upload-artifact") => assert!(checkout.join(fill("path")).exists()),
+                Some("github/codeql-action/upload-sarif") => shown = Some(checkout.join(fill("sarif_file"))),
                 Some(other) => panic!("`{other}` is not understood"),
             }
         }
+        assert_eq!(shown.is_some(), event == "push", "forks may not show breaches");
+        let page = fs::read_to_string(self.place("summary.md")).unwrap();
+        check_published(&checkout, &page, succeeded);
         Job { summary: summary(&checkout), checkout, restored, succeeded }
     }
 
@@ -262,16 +274,54 @@ impl Service {
         let found = self.restore(&key(cache), |_| false, &judging, &texts(&cache["paths"])[0]);
         assert!(found.is_some(), "the store of the job before");
         let succeeded = texts(&judge["script"]).iter().all(|line| self.shell(line, &judging, &variables));
+        let report = judge["artifacts"]["reports"]["junit"].as_str().unwrap();
+        assert!(judging.join(report).exists());
+        let page = fs::read_to_string(judging.join("ci/summary.md")).unwrap();
+        check_published(&judging, &page, succeeded);
         Job { summary: summary(&checkout), checkout, restored, succeeded }
+    }
+
+    /// A build of the Jenkinsfile on a fresh agent, of a branch.
+    fn jenkins(&mut self, branch: &str) -> Job {
+        let checkout = self.checkout();
+        let stores = self.place("stores");
+        let tag = format!("jenkins-lane-{}", self.n_checkouts);
+        let variables = [("STORES", stores.to_str().unwrap()), ("BUILD_TAG", tag.as_str())];
+        let mut succeeded = true;
+        for step in jenkins::steps(&block("Jenkins", "groovy")) {
+            let runs = step.branch.as_ref().is_none_or(|only| only == branch);
+            if runs && (succeeded || step.always) {
+                succeeded &= self.shell(&step.script, &checkout, &variables);
+            }
+        }
+        let page = fs::read_to_string(checkout.join("ci/summary.md")).unwrap();
+        check_published(&checkout, &page, succeeded);
+        Job { summary: summary(&checkout), checkout, restored: None, succeeded }
     }
 }
 
-/// The fenced block below a heading of `docs/ci.md`.
-fn document(heading: &str) -> Value {
+/// The file below a heading of `docs/ci.md`, in this language.
+fn block(heading: &str, language: &str) -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
     let section = text.split_once(&format!("\n## {heading}\n")).expect("the heading is there").1;
-    let block = section.split_once("```yaml\n").unwrap().1.split_once("```").unwrap().0;
-    yaml::parse(block)
+    let block = section.split_once(&format!("```{language}\n")).unwrap().1;
+    block.split_once("\n```\n").unwrap().0.to_owned()
+}
+
+fn document(heading: &str) -> Value {
+    yaml::parse(&block(heading, "yaml"))
+}
+
+/// What a job publishes says what its last command says.
+fn check_published(checkout: &Path, page: &str, succeeded: bool) {
+    let junit = fs::read_to_string(checkout.join("ci/junit.xml")).unwrap();
+    assert_eq!(junit.contains("<failure "), !succeeded, "{junit}");
+    let log: Value =
+        serde_json::from_str(&fs::read_to_string(checkout.join("ci/lp.sarif")).unwrap()).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.is_empty(), succeeded, "{log}");
+    assert!(results.iter().all(|result| result["locations"].is_array()), "{log}");
+    assert!(page.starts_with(if succeeded { "## Passes: " } else { "## Fails: " }), "{page}");
 }
 
 /// `${{ steps.store.outputs.key }}` and plain texts.
@@ -351,6 +401,23 @@ fn the_gitlab_file_runs_nothing_on_a_second_checkout() {
     let third = service.gitlab();
     assert_eq!(third.restored.as_deref(), Some("lp-newest"));
     assert_eq!(third.summary["ran"], 3, "{}", third.summary);
+}
+
+#[test]
+fn the_jenkinsfile_runs_nothing_on_another_agent() {
+    let mut service = Service::new();
+    let (first, stored) = (service.jenkins("main"), service.place("stores"));
+    let stores =
+        || fs::read_dir(&stored).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!((first.succeeded, stores().len()), (true, 1), "{:?}", stores());
+    check_second(&first, &service.jenkins("main"));
+    // A branch starts from the newest store and saves none.
+    service.workspace.write("configs/camera_to_workload.json", &USB_CAMERAS.replacen("15", "30", 1));
+    service.commit();
+    let branch = service.jenkins("change");
+    assert_eq!((branch.succeeded, stores().len()), (false, 1), "15 fps do not hold 30");
+    assert_eq!(branch.summary["ran"], 4, "{}", branch.summary);
+    assert!(stores().iter().all(|name| name.to_string_lossy().starts_with("lp-1-")), "{:?}", stores());
 }
 
 #[test]

@@ -43,6 +43,9 @@ fn every_key_has_its_value_and_its_origin() {
             verdict.on_time                 0.99                                 default
             verdict.max_late                "500ms"                              default
             verdict.recall                  0.95                                 default
+            thresholds.critical             []                                   default
+            thresholds.major                []                                   default
+            thresholds.minor                []                                   default
             density.unit                    "lane"                               default
             density.confidence              0.95                                 default
             density.max                     1000                                 default

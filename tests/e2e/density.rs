@@ -15,7 +15,7 @@ use crate::support::{Ended, Workspace};
 const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/simulated-worker");
 
 /// A lane of these cameras, of one stream each, on a machine that can play so many tenths of a stream.
-fn lane(cameras: &[&str], capacity: u32) -> Workspace {
+pub(crate) fn lane(cameras: &[&str], capacity: u32) -> Workspace {
     let camera = |name: &&str| {
         format!(
             r#"{{"camera_id": "{name}", "streamUri": "rtsp://h/{name}", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}}"#

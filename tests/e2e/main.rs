@@ -61,6 +61,7 @@ mod subject;
 mod support;
 mod tasks;
 mod terminal;
+mod thresholds;
 mod tls;
 mod together;
 mod update;

@@ -205,7 +205,7 @@ fn a_run_shows_one_table_which_its_report_replaces() {
     assert_eq!(terminal.end(), Some(1));
     let text = terminal.text();
     assert_eq!(text.matches("so far").count(), 0, "{text}");
-    assert_eq!(text.matches("verdict").count(), 1, "{text}");
+    assert_eq!(text.matches(" verdict\n").count(), 1, "{text}");
     assert!(!terminal.parser.screen().hide_cursor());
 }
 

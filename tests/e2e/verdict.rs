@@ -41,7 +41,11 @@ fn a_run_of_which_every_camera_holds_ends_with_0() {
     let ended = ws.lp("run").success();
     assert!(ended.stdout.contains("2 of 2 cameras hold 15 fps"), "{}", ended.stdout);
     assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
-    assert_eq!(ws.lp("report --verdict --format csv").success().stderr, "");
+    let judged = ws.lp("report --verdict --format csv").success().stderr;
+    assert!(
+        judged.starts_with("run 20") && judged.ends_with(": verdicts decide: every camera holds\n"),
+        "{judged}"
+    );
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn a_camera_that_does_not_hold_ends_a_run_with_1_and_the_last_line_says_so() {
     let ws = playing(&[("a", 25), ("b", 16), ("c", 16)]);
     let ended = ws.lp("run").code(1);
     assert!(ended.stdout.contains("1 of 3 cameras holds 15 fps, 2 do not"), "{}", ended.stdout);
-    expect!["error: 2 of 3 cameras do not hold (`--no-verdict` ignores this)"]
+    expect!["error: verdicts decide: 2 of 3 cameras do not hold (`--no-verdict` ignores this)"]
         .assert_eq(last_line(&ended.stderr));
 
     // Its figures and pages are kept as ever, and `lp build` does not judge.
@@ -70,14 +74,17 @@ fn a_camera_that_does_not_hold_ends_a_run_with_1_and_the_last_line_says_so() {
 fn a_camera_that_is_undecided_or_not_judged_does_not_hold() {
     let ws = playing(&[("a", 25)]);
     let ended = ws.lp("run --duration 1s").code(1);
-    expect!["error: 1 of 1 camera is undecided (`--no-verdict` ignores this)"]
+    expect!["error: verdicts decide: 1 of 1 camera is undecided (`--no-verdict` ignores this)"]
         .assert_eq(last_line(&ended.stderr));
 
     let silent = ("silent", "exec sleep 1000", "");
     let ended = till(&[silent]).lp("run").code(1);
-    expect!["error: 1 of 1 camera was not judged (`--no-verdict` ignores this)"]
+    expect!["error: verdicts decide: 1 of 1 camera was not judged (`--no-verdict` ignores this)"]
         .assert_eq(last_line(&ended.stderr));
-    till(&[("a", STEADY, "")]).lp("run").code(1).stderr_has("error: 1 of 1 camera is undecided");
+    till(&[("a", STEADY, "")])
+        .lp("run")
+        .code(1)
+        .stderr_has("error: verdicts decide: 1 of 1 camera is undecided");
 }
 
 #[test]
@@ -96,7 +103,8 @@ fn a_stored_run_ends_a_later_job_as_it_ended_itself() {
     assert_eq!(judged.stdout, plain.stdout);
     let error = last_line(&judged.stderr);
     assert!(
-        error.starts_with("error: run 20") && error.ends_with(": 1 of 2 cameras does not hold"),
+        error.starts_with("error: run 20")
+            && error.ends_with(": verdicts decide: 1 of 2 cameras does not hold"),
         "{}",
         judged.stderr
     );

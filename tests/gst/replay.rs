@@ -51,8 +51,9 @@ fn without_an_end_ctrl_c_is_judged_like_any_end() {
         (2..seconds).for_each(|_| lp.wait_for_frames_of("good"));
         lp.interrupt();
         let ended = lp.finish().code(status);
-        let is_short =
-            ended.stderr.ends_with("error: 1 of 1 camera is undecided (`--no-verdict` ignores this)\n");
+        let is_short = ended
+            .stderr
+            .ends_with("error: verdicts decide: 1 of 1 camera is undecided (`--no-verdict` ignores this)\n");
         assert_eq!(is_short, status == 1, "{}", ended.stderr);
     }
 }

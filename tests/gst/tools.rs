@@ -121,6 +121,7 @@ fn search(lane: &Lane) -> DensityRecord {
         limiter: None,
         interrupted: false,
         inputs_changed: Vec::new(),
+        thresholds: Vec::new(),
     }
 }
 

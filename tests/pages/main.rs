@@ -295,6 +295,7 @@ fn search(run: &RunRecord) -> DensityRecord {
         limiter: None,
         interrupted: false,
         inputs_changed: Vec::new(),
+        thresholds: Vec::new(),
     }
 }
 

@@ -4,14 +4,18 @@ use anyhow::Context;
 
 use super::{open_page, picture};
 use crate::cli::args::{Global, ReportArgs, ReportFormat};
+use crate::cli::judgement::{self, Config};
 use crate::cli::project::{self, store_layout};
 use crate::cli::{Exit, console};
+use crate::diag::document;
+use crate::model::Settings;
 use crate::os;
 use crate::record::density::DensityRecord;
 use crate::record::density_figures::figures;
+use crate::record::judgement::judge_search;
 use crate::record::upstream::{UpstreamRule, upstream};
+use crate::report;
 use crate::report::density::{self, DensityShown};
-use crate::search::Why;
 use crate::store::Store;
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::view;
@@ -24,12 +28,20 @@ pub(super) fn run(global: &Global, store: &Store, args: &ReportArgs) -> Result<E
         let fault = format!("there is no search `{label}` yet");
         return Err(CommandError::refused(fault).hint("search with `lp density`"));
     };
-    let (record, id) = view::read_density(store, attempt)?;
+    let (mut record, id) = view::read_density(store, attempt)?;
+    // Where the config has errors, the report is as good without it.
+    let settings = project::read(global, &[])?.project.map(|project| project.settings);
+    // `lp density` judges an old answer by new thresholds, and a profile may have had others.
+    let now = settings.as_ref().map(Settings::threshold_values).unwrap_or_default();
+    let differ = settings.is_some() && now != record.thresholds;
+    record.thresholds.retain(|threshold| !now.contains(threshold));
+    record.thresholds.extend(now);
+    if differ && args.verdict {
+        console::note("note: the thresholds of this search differ from those of the project now; both count");
+    }
     let figures = figures(&record);
     let upstream = upstream(&record, &figures, &UpstreamRule::default());
-    // Where the config has errors, the report is as good without it.
-    let price = project::read(global, &[])?.project.and_then(|project| project.settings.price);
-    let price = price.as_ref();
+    let price = settings.as_ref().and_then(|settings| settings.price.as_ref());
     let shown = DensityShown { id: &id, record: &record, figures: &figures, upstream: &upstream, price };
     let folder = match &args.output {
         Some(folder) => Some(os::env::current_dir()?.join(folder)),
@@ -56,18 +68,21 @@ pub(super) fn run(global: &Global, store: &Store, args: &ReportArgs) -> Result<E
             let hint = "`lp report density --format csv` has its figures; `lp density --rule upstream` has upstream's words";
             return Err(CommandError::refused("a search for the density has no `metrics.csv`").hint(hint));
         }
+        ReportFormat::Junit => report::density_junit(&shown),
+        ReportFormat::Sarif => {
+            let config = Config::read(global)?;
+            document(&report::density_sarif(&shown, config.places()))
+        }
+        ReportFormat::Md => report::density_markdown(&shown),
     });
     Ok(exit(&id, &record, args))
 }
 
 /// With `--verdict`, as the search itself ended.
 fn exit(id: &str, record: &DensityRecord, args: &ReportArgs) -> Exit {
-    let reason = match record.answer.why {
-        _ if !args.verdict => return Exit::Done,
-        Some(Why::Broken) => "not everything played",
-        _ if record.interrupted => "it was interrupted",
-        _ => return Exit::Done,
-    };
-    console::note(&console::error_text(&format!("search {id}: {reason}"), &[]));
-    Exit::Failed
+    if !args.verdict {
+        return Exit::Done;
+    }
+    let judgement = judge_search(record, id, &record.thresholds);
+    judgement::end(&judgement, &format!("search {id}"))
 }

@@ -134,7 +134,7 @@ fn a_profile_is_a_table_and_holds_no_profile() {
         |request| request.profile = Some("p".to_owned()),
         expect![[r#"
             LP0203 Lpfile.toml:2:5 `profile.p` must be a table: found 1
-            LP0201 Lpfile.toml:3:12 unknown key `profile.q.profile`; possible here: project, paths, models, run, verdict, density, host, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task, collector
+            LP0201 Lpfile.toml:3:12 unknown key `profile.q.profile`; possible here: project, paths, models, run, verdict, thresholds, density, host, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task, collector
         "#]],
     );
 }

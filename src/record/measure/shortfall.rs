@@ -14,6 +14,8 @@ use crate::text::plural;
 pub enum Claim {
     /// Everything was played to its end.
     Played,
+    /// Besides, no detector was blind or wrong.
+    Sound,
     /// Besides, every camera that has a target holds it.
     Held,
 }
@@ -29,6 +31,7 @@ pub fn shortfall(record: &RunRecord, measurement: &Measurement, claim: Claim) ->
         cameras.iter().filter(|camera| camera.verdict == verdict && !camera.streams.is_empty()).count()
     };
     let judged = |verdict: Verdict| if claim == Claim::Held { with(verdict) } else { 0 };
+    let found = |verdict: Verdict| if claim == Claim::Played { 0 } else { with(verdict) };
     let unjudged = match record.conditions.pace {
         Pace::Live => judged(Verdict::NotJudged),
         Pace::Free => 0,
@@ -41,8 +44,8 @@ pub fn shortfall(record: &RunRecord, measurement: &Measurement, claim: Claim) ->
     let counts = [
         (judged(Verdict::DoesNotHold), "does not hold", "do not hold"),
         (judged(Verdict::Undecided), "is undecided", "are undecided"),
-        (judged(Verdict::FasterButWrong), "is faster but wrong", "are faster but wrong"),
-        (judged(Verdict::Invalid), "is invalid", "are invalid"),
+        (found(Verdict::FasterButWrong), "is faster but wrong", "are faster but wrong"),
+        (found(Verdict::Invalid), "is invalid", "are invalid"),
         (unjudged, "was not judged", "were not judged"),
         (with(Verdict::Failed), "failed", "failed"),
         (left_out, "has workloads that were left out", "have workloads that were left out"),

@@ -384,6 +384,8 @@ fn empty(imported: Imported, lanes: u32) -> RunRecord {
         interrupted: false,
         inputs_changed: Vec::new(),
         other_counts: Vec::new(),
+        thresholds: Vec::new(),
+        searches: Vec::new(),
         imported: Some(imported),
     }
 }

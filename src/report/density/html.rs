@@ -12,12 +12,13 @@ use super::{
 };
 use crate::record::density::LimiterRecord;
 use crate::record::density_figures::{AtAnswer, Outcome, percent};
+use crate::record::judgement::judge_search;
 use crate::record::measure::number;
 use crate::record::upstream::{LEAST_ROWS, TOLERANCE, streams};
 use crate::report::html::shell::{self, Kind};
 use crate::report::html::timeline::timeline;
 use crate::report::html::{failed, machine as series, subject};
-use crate::report::{NONE, Report, millis, unmeasured};
+use crate::report::{NONE, Report, millis, thresholds, unmeasured};
 use crate::text::{counted, harmless_lines};
 
 const OWN_STYLE: &str = include_str!("html/style.css");
@@ -58,6 +59,7 @@ pub fn html(shown: &DensityShown<'_>, beside: Option<&str>) -> String {
                 (path::settings(shown))
             }
         }
+        (thresholds::section(&judge_search(record, id, &record.thresholds)))
         @if let Some(limiter) = &record.limiter { (limit(limiter)) }
         @if let Some((report, at)) = &at { (at_answer(shown, report, at)) }
         (failed(shown.failures()))

@@ -9,6 +9,7 @@ use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::record::density::{LimiterRecord, Unit};
 use crate::record::density_figures::{CameraAtAnswer, Load, Outcome, SettingFigures};
+use crate::record::judgement::{Judgement, judge_search};
 use crate::record::measure::EnergyFigures;
 use crate::record::measure::fit::Degradation;
 use crate::record::upstream::{Upstream, UpstreamStream, streams};
@@ -52,6 +53,8 @@ struct Document<'a> {
     upstream: &'a Upstream,
     /// The command that repeats it.
     command: String,
+    /// Whether the answer is good enough, and by which rule.
+    judgement: Judgement,
 }
 
 #[derive(Serialize)]
@@ -166,5 +169,6 @@ pub fn json(shown: &DensityShown<'_>) -> String {
         limiter: record.limiter.as_ref(),
         upstream,
         command: repeat::command(shown).join(" "),
+        judgement: judge_search(record, id, &record.thresholds),
     })
 }

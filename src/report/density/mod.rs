@@ -11,7 +11,7 @@ mod csv;
 mod html;
 mod json;
 mod png;
-mod repeat;
+pub(super) mod repeat;
 #[cfg(test)]
 mod schema;
 mod table;
@@ -171,7 +171,7 @@ fn seconds_text(us: u64) -> String {
 }
 
 /// The facts that somebody needs who compares two searches.
-fn head(shown: &DensityShown<'_>) -> Vec<Fact> {
+pub(super) fn head(shown: &DensityShown<'_>) -> Vec<Fact> {
     let record = shown.record;
     let mut facts = vec![fact("search", format!("{} of {}", shown.id, record.subject))];
     facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
@@ -209,7 +209,7 @@ fn degraded(shown: &DensityShown<'_>) -> Option<String> {
 }
 
 /// The state of a setting in a word, which also tells a number that was confirmed.
-fn state(setting: &SettingFigures) -> &'static str {
+pub(super) fn state(setting: &SettingFigures) -> &'static str {
     match (setting.state, setting.goal) {
         (State::Holds, Goal::Confirm) => "confirmed",
         (state, _) => word(state),
@@ -227,7 +227,7 @@ fn word(state: State) -> &'static str {
 }
 
 /// The worst stream and the figure that matters most: `camera-4-l24/1: 97.1 % on time`.
-fn worst(setting: &SettingFigures) -> String {
+pub(super) fn worst(setting: &SettingFigures) -> String {
     match &setting.worst {
         Some(worst) => format!("{}: {}", worst.stream, figure(worst)),
         None => setting.reason.clone().unwrap_or_else(|| super::NONE.to_owned()),

@@ -23,7 +23,7 @@ const ITS_OWN: [&str; 7] = [
 
 /// `lp density camera-1 camera-3 --confidence 95% --max 64 --budget 15m --again`: the
 /// cameras and all that was asked. Each piece belongs on one line.
-pub(super) fn command(shown: &DensityShown<'_>) -> Vec<String> {
+pub(in crate::report) fn command(shown: &DensityShown<'_>) -> Vec<String> {
     let record = shown.record;
     let rules = &record.rules;
     let mut words = vec!["lp density".to_owned()];

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::tests::{PRICED, searches, with_shown};
 use super::{VERSION, json};
+use crate::model::{Of, Operator, Severity, Threshold};
 use crate::path::ProjectPath;
 use crate::pipeline::removal::Removal;
 use crate::record::SeriesRecord;
@@ -29,6 +30,18 @@ fn records() -> Vec<density::DensityRecord> {
     full.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
     full.at_answer = Some(Box::new(late(3, Goal::Confirm, (0, 0), 9).record));
     full.tag = Some(PRICED.to_owned());
+    let density = |of: Of, severity: Severity| Threshold {
+        text: "density >= 12".to_owned(),
+        metric: "density".to_owned(),
+        operator: Operator::AtLeast,
+        limit: 12.0,
+        severity,
+        of,
+    };
+    full.thresholds =
+        vec![density(Of::Lane, Severity::Minor), density(Of::Camera("Till".to_owned()), Severity::Major)];
+    records[1].thresholds = vec![density(Of::Camera("camera-1".to_owned()), Severity::Critical)];
+    let full = &mut records[0];
     let run = full.at_answer.as_mut().unwrap();
     let at_us: Vec<u64> = (0..=120).map(|second| second * 1_000_000).collect();
     let values = vec![20.0; at_us.len()];

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::diag::Tone;
 use crate::record::density_figures::{AtAnswer, CameraAtAnswer, Outcome, SettingFigures};
+use crate::record::judgement::judge_search;
 use crate::record::measure::{Verdict, number};
 use crate::report::grid::{Cell, Paper, grid};
-use crate::report::{NONE, energy, millis, percent, unmeasured_briefly};
+use crate::report::{NONE, energy, millis, percent, thresholds, unmeasured_briefly};
 use crate::search::State;
 use crate::text::harmless_lines;
 
@@ -178,6 +179,8 @@ pub fn table(shown: &DensityShown<'_>, paper: Paper) -> String {
         rest.push(format!("failed: {}: {}", failure.title, failure.reason));
         rest.extend(failure.tail.lines().map(|line| format!("  | {line}")));
     }
+    let judgement = judge_search(shown.record, shown.id, &shown.record.thresholds);
+    rest.extend(thresholds::of_judgement(&judgement));
     rest.push(format!("repeat: {}", repeat::command(shown).join(" ")));
     lines.extend(text(&rest, paper));
     lines.extend(verdict);

@@ -10,7 +10,7 @@ const CONDITIONS: [&str; 5] = ["run.count", "run.duration", "run.isolation", "ru
 
 /// `lp run camera-1 --duration 30s --warmup 2s`: the cameras and every condition,
 /// so that the settings of a project do not matter. Each piece belongs on one line.
-pub(super) fn command(record: &RunRecord) -> Vec<String> {
+pub(in crate::report) fn command(record: &RunRecord) -> Vec<String> {
     if let Some(imported) = &record.imported {
         return imported::command(imported);
     }

@@ -287,6 +287,8 @@ fn record(machine: &Machine, player: &Player<'_>) -> RunRecord {
         inputs_changed: Vec::new(),
         other_counts: Vec::new(),
         imported: None,
+        thresholds: Vec::new(),
+        searches: Vec::new(),
         server: None,
     }
 }
