@@ -860,6 +860,12 @@ pub(super) struct ShowArgs {
     #[arg(long, conflicts_with_all = ["summary", "diff"])]
     pub(super) launch: bool,
 
+    /// Print a file of pipelines that Intel's ViPPET loads: YAML for its folder `pipelines/`
+    ///
+    /// Each pipeline is a variant. Clips belong into its `/videos/input`, models are those that it has installed.
+    #[arg(long, conflicts_with_all = ["summary", "launch", "diff", "quick", "format", "json"])]
+    pub(super) vippet: bool,
+
     /// Compare two plans; each is a profile (`default` for none), a plan file, a project's folder, or `-`
     #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["members", "summary"])]
     pub(super) diff: Vec<String>,

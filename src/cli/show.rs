@@ -9,6 +9,7 @@ mod lane;
 mod launch;
 mod load;
 pub(super) mod video;
+mod vippet;
 
 use rayon::prelude::*;
 
@@ -53,6 +54,9 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
     } else {
         opened.lane().cameras.iter().collect()
     };
+    if args.vippet {
+        return vippet::run(&opened.project, &cameras);
+    }
     if args.launch {
         return launch::run(&opened.project, &cameras, format.unwrap_or(ShowFormat::Sh));
     }

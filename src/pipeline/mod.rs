@@ -28,6 +28,7 @@ pub mod reconnect;
 pub mod removal;
 pub mod tensors;
 pub mod usb;
+pub mod vippet;
 
 use std::path::{Path, PathBuf};
 

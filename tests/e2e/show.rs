@@ -702,3 +702,79 @@ fn hostile_names_stay_in_their_cells() {
     "#]]
     .assert_eq(&shown);
 }
+
+/// The nodes of a description, as `Graph.from_pipeline_description` of ViPPET's `vippet/graph.py` makes them: parts
+/// between `!`, of which one with a comma is caps, and words between blanks.
+fn vippet_nodes(description: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let pair = |word: &str| {
+        let (key, value) = word.split_once('=').unwrap_or_else(|| panic!("`{word}` in {description}"));
+        assert!(!key.is_empty() && !value.is_empty(), "{word}");
+        (key.trim().to_owned(), value.trim().to_owned())
+    };
+    let mut nodes: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    for part in description.split('!').map(str::trim) {
+        if part.contains(',') {
+            let mut fields = part.split(',');
+            let base = fields.next().unwrap().to_owned();
+            assert!(!base.contains(' '), "`{part}` would be caps of a wrong type");
+            nodes.push((base, fields.map(pair).collect()));
+            continue;
+        }
+        for word in part.split_whitespace() {
+            match word.contains('=') {
+                true => nodes.last_mut().unwrap().1.push(pair(word)),
+                // The end of a branch: `t.`
+                false if word.ends_with('.') => {}
+                false => nodes.push((word.to_owned(), Vec::new())),
+            }
+        }
+    }
+    nodes
+}
+
+#[test]
+fn a_lane_is_a_file_that_vippet_loads() {
+    let region = r#""region_of_interest": {"x": 10, "y": 20, "x2": 650, "y2": 380},"#;
+    assert!(SHOP_CAMERAS.contains(region));
+    let ws = shop("[run]\ndialect = \"dlstreamer\"\n");
+    // The corners of a region have commas between them.
+    ws.lp("show till --vippet").code(2).stderr_has("`roi` of `gvaattachroi` has a comma");
+    let ws = ws.file("configs/camera_to_workload.json", &SHOP_CAMERAS.replace(region, ""));
+    let ended = ws.lp("show till --vippet").success();
+    let line = |prefix: &str| ended.stdout.lines().find_map(|line| line.strip_prefix(prefix)).unwrap();
+    let name: String = serde_json::from_str(line("name: ")).unwrap();
+    assert_eq!(name, "lp p");
+    let descriptions: Vec<String> = ended
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("    pipeline_description: "))
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect();
+    assert_eq!(descriptions.len(), 2, "{}", ended.stdout);
+    for description in &descriptions {
+        let nodes = vippet_nodes(description);
+        assert_eq!(nodes[0].0, "filesrc");
+        assert!(
+            nodes[0].1.iter().any(|(key, value)| key == "location" && value.starts_with("/videos/input/a-"))
+        );
+        let models = nodes.iter().flat_map(|(_, data)| data).filter(|(key, _)| key == "model");
+        let models: Vec<&str> = models.map(|(_, path)| path.as_str()).collect();
+        assert_eq!(models.len(), 2, "{description}");
+        assert!(models.iter().all(|path| path.starts_with("/models/output/")), "{models:?}");
+        assert_eq!(nodes.iter().filter(|(kind, _)| kind == "fakesink").count(), 1);
+        assert!(!nodes.iter().any(|(kind, _)| kind == "clocksync"), "ViPPET plays files freely");
+    }
+    // It names what ViPPET cannot load; with nothing left, it is refused.
+    let ended = ws.lp("show --vippet").code(1);
+    assert!(
+        ended.stderr.contains("left out: `count_1`, `count_3` of `usb`: a script is a program of its own"),
+        "{}",
+        ended.stderr
+    );
+    let cells = r#"{"workload_pipeline_map": {"w": [{"type": "motioncells", "properties": {"motioncellsidx": "2:11,2:12"}}]}}"#;
+    let one = Workspace::tasks("")
+        .file("configs/camera_to_workload.json", r#"{"lane_config": {"cameras": [{"camera_id": "a", "fileSrc": "a.mp4|http://127.0.0.1:9/a.mp4", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}]}}"#)
+        .file("configs/workload_to_pipeline.json", cells);
+    one.lp("show --vippet").code(2).stderr_has("`motioncellsidx` of `motioncells` has a comma");
+    one.lp("show --vippet --launch").code(2);
+}

@@ -81,7 +81,7 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
 }
 
 /// The plan with the codec of its clip, if the clip has been made.
-fn with_known_codec(project: &Project, plan: CameraPlan) -> CameraPlan {
+pub(super) fn with_known_codec(project: &Project, plan: CameraPlan) -> CameraPlan {
     let Source::File(ClipFile { path, codec: None }) = &plan.source else { return plan };
     let prepared = os::fs::read_bounded(&project.layout.resolve(&prepared_path(path)), 1 << 20).ok();
     let prepared = prepared.and_then(|bytes| serde_json::from_slice::<PreparedClip>(&bytes).ok());
@@ -91,13 +91,13 @@ fn with_known_codec(project: &Project, plan: CameraPlan) -> CameraPlan {
     }
 }
 
-fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {
+pub(super) fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {
     let is_served = |pipeline: &&PlannedPipeline| streams.iter().any(|(index, _)| *index == pipeline.index);
     plan.pipelines.iter().filter(is_served).flat_map(|pipeline| pipeline.workloads.clone()).collect()
 }
 
 /// The reason why the command leaves out a pipeline.
-fn why_not(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
+pub(super) fn why_not(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
     let reason = match pipeline.work() {
         Work::Script(_) => "a script is a program of its own",
         Work::Elements(_) => "GStreamer has no source for a synthetic scene",
