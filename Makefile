@@ -28,6 +28,7 @@ campaign:
 	@LP_CAMPAIGN_FULL=1 cargo test --locked --test campaign
 	@LP_CAMPAIGN_FULL=1 LP_CAMPAIGN_PART=density cargo test --release --locked --test campaign
 	@LP_CAMPAIGN_FULL=1 cargo test --release --locked --test gst -- serve:: outages::
+	@LP_CAMPAIGN_FULL=1 cargo test --release --locked --lib comparison::simulated -- --nocapture
 	@scripts/elsewhere
 	@scripts/fuzz $${LP_FUZZ_SECONDS:-1200}
 

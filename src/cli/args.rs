@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::os::{IpAddr, SocketAddr};
+use crate::record::comparison::Field;
+use crate::record::metric::{Matters, Metric};
 use crate::text::is_unseen;
 use crate::time::{duration_text, parse_duration};
 
@@ -778,6 +780,58 @@ pub(super) struct ReportArgs {
     /// Write report.json, report.csv and report.html into this directory instead
     #[arg(short, long, value_name = "DIR", conflicts_with_all = ["format", "json"])]
     pub(super) output: Option<PathBuf>,
+
+    /// Is the candidate better, worse, the same, or can nobody tell? Each side is a run with its repeats, `latest`, a saved record.json or report.json (more: with commas), a folder of them, or a commit whose runs the store has
+    #[arg(long, num_args = 2, value_names = ["BASELINE", "CANDIDATE"], conflicts_with_all = ["run", "verdict", "history"])]
+    pub(super) compare: Option<Vec<String>>,
+
+    /// What is compared, and so may differ: host, device, model, precision, steps, dialect, count, ... (with commas)
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', requires = "compare", value_parser = field)]
+    pub(super) across: Vec<Field>,
+
+    /// Only the runs that are named, without their repeats
+    #[arg(long, requires = "compare")]
+    pub(super) only: bool,
+
+    /// Compare only these metrics, such as `cpu_per_frame` (with commas)
+    #[arg(long, value_name = "METRIC", value_delimiter = ',', requires = "compare", value_parser = metric)]
+    pub(super) metric: Vec<Metric>,
+
+    /// The smallest change that matters: `cpu_per_frame=2%`, `lateness.p95=10ms` (with commas)
+    #[arg(long, value_name = "METRIC=CHANGE", value_delimiter = ',', requires = "compare", value_parser = matters)]
+    pub(super) matters: Vec<(Metric, Matters)>,
+
+    /// A metric over all runs of the same subject, and where it changed [default: cpu_per_frame]
+    #[arg(long, value_name = "METRIC", num_args = 0..=1, default_missing_value = "cpu_per_frame", require_equals = true, value_parser = metric, conflicts_with = "verdict")]
+    pub(super) history: Option<Metric>,
+}
+
+/// A field that may differ.
+fn field(word: &str) -> Result<Field, String> {
+    let all = || Field::ALL.into_iter().filter(|field| *field != Field::Pace);
+    all().find(|field| field.word() == word).ok_or_else(|| {
+        let known: Vec<&str> = all().map(Field::word).collect();
+        format!("no field; one of {}", known.join(", "))
+    })
+}
+
+/// A metric by its name.
+fn metric(name: &str) -> Result<Metric, String> {
+    Metric::of(name).ok_or_else(|| {
+        let known: Vec<&str> = Metric::ALL.into_iter().map(Metric::name).collect();
+        match crate::name::did_you_mean(name, known.iter().copied()) {
+            Some(meant) => format!("no metric; did you mean `{meant}`?"),
+            None => format!("no metric; one of {}", known.join(", ")),
+        }
+    })
+}
+
+/// `cpu_per_frame=2%`
+fn matters(text: &str) -> Result<(Metric, Matters), String> {
+    let (name, change) =
+        text.split_once('=').ok_or("it is written METRIC=CHANGE, such as `cpu_per_frame=2%`")?;
+    let metric = metric(name)?;
+    Ok((metric, Matters::read(metric, change)?))
 }
 
 /// Formats of a report.

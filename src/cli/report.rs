@@ -1,5 +1,6 @@
 //! `lp report`
 
+mod compare;
 mod density;
 
 use std::path::Path;
@@ -23,6 +24,12 @@ use crate::workspace::{searches, view};
 pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     // Reports are read from the store alone, so a config with errors does not matter.
     let store = Store::open(Layout::new(store_root(global)?))?;
+    if let Some(sides) = &args.compare {
+        return compare::compared(global, &store, args, sides);
+    }
+    if let Some(metric) = args.history {
+        return compare::over_time(&store, args, metric);
+    }
     if args.run == "density" || args.run.starts_with("density:") {
         return density::run(global, &store, args);
     }

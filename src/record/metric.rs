@@ -125,6 +125,40 @@ pub enum Matters {
     Absolute(f64),
 }
 
+impl Matters {
+    /// A change as a user writes it: `2%`, `10ms`, `50MiB`, `0.5`. A percentage of a share is of all frames, not of the
+    /// share.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn read(metric: Metric, text: &str) -> Result<Matters, String> {
+        let units: &[(&str, f64)] = match metric.unit() {
+            Unit::Fps => &[("fps", 1.0), ("", 1.0)],
+            Unit::Share => &[("%", 0.01), ("", 1.0)],
+            Unit::Microseconds => &[("ms", 1e3), ("us", 1.0), ("s", 1e6)],
+            Unit::Bytes => &[("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0)],
+            Unit::Watts => &[("W", 1.0), ("", 1.0)],
+            Unit::Joules => &[("J", 1.0), ("", 1.0)],
+            Unit::Lanes => &[("", 1.0)],
+        };
+        let positive =
+            |number: &str| number.trim().parse::<f64>().ok().filter(|it| *it > 0.0 && it.is_finite());
+        if metric.unit() != Unit::Share
+            && let Some(share) = text.strip_suffix('%').and_then(positive)
+        {
+            return Ok(Matters::Relative(share / 100.0));
+        }
+        let of = |(unit, factor): &(&str, f64)| Some(positive(text.strip_suffix(unit)?)? * factor);
+        units.iter().find_map(of).map(Matters::Absolute).ok_or_else(|| {
+            let example = units.first().map_or("", |(unit, _)| unit);
+            format!(
+                "`{text}` is no change of {}: a positive number such as `2%` or `5{example}`",
+                metric.name()
+            )
+        })
+    }
+}
+
 /// Whose value is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At<'a> {
@@ -736,6 +770,25 @@ mod tests {
             measurement.cameras[0].streams[0].fps = Some(value);
             let name = measurement.cameras[0].streams[0].stream.clone();
             assert!(Metric::Fps.value(&measurement, At::Stream(&name)).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_matters_is_read_in_the_units_of_its_metric() {
+        let read = |metric, text| Matters::read(metric, text).ok();
+        assert_eq!(read(Metric::CpuPerFrame, "2%"), Some(Matters::Relative(0.02)));
+        assert_eq!(read(Metric::LatenessP95, "10ms"), Some(Matters::Absolute(1e4)));
+        assert_eq!(read(Metric::OnTime, "0.5%"), Some(Matters::Absolute(0.005)));
+        assert_eq!(read(Metric::Rss, "50 MiB"), Some(Matters::Absolute(52_428_800.0)));
+        for (metric, text) in [
+            (Metric::CpuPerFrame, "2"),
+            (Metric::CpuPerFrame, "-2%"),
+            (Metric::CpuPerFrame, "nan%"),
+            (Metric::LatenessP95, "5W"),
+            (Metric::OnTime, "0"),
+            (Metric::PowerMean, "infW"),
+        ] {
+            assert_eq!(read(metric, text), None, "{text}");
         }
     }
 

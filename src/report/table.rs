@@ -10,7 +10,8 @@ use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
     NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, imported, mebibytes, millis, network,
-    on_time, percent, sightings, soak, some, stolen, subject, target, thresholds, unmeasured_briefly, verdict,
+    on_time, percent, sightings, soak, some, stolen, subject, target, thresholds, unmeasured_briefly,
+    verdict,
 };
 use super::{energy, estimate};
 use crate::diag::Tone;

@@ -67,6 +67,9 @@ pub enum Finding {
 /// The error of [`Finding::Same`]: its interval has 99 %.
 pub const ERROR_OF_SAME: f64 = 0.01;
 
+/// The largest ratio that is told: its logarithm.
+const MOST_LN: f64 = 20.0;
+
 /// The fewest values of a side that show anything.
 pub const LEAST: usize = 3;
 
@@ -146,7 +149,8 @@ impl Change {
     /// By how much it is told of a difference on the scale.
     fn told(&self, difference: f64) -> f64 {
         match self.scale {
-            Scale::Ratio => difference.exp_m1(),
+            // Beyond this nobody needs to know; a document has no infinite numbers.
+            Scale::Ratio => difference.clamp(-MOST_LN, MOST_LN).exp_m1(),
             Scale::Difference => difference,
         }
     }

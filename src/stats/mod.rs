@@ -7,6 +7,7 @@
 
 mod beta;
 pub mod change;
+pub mod divisive;
 mod interval;
 mod rate;
 mod repeats;

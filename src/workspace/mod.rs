@@ -11,6 +11,7 @@ mod basis;
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod clips;
+pub(crate) mod compared;
 mod downloads;
 mod earlier;
 pub(crate) mod error;

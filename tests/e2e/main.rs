@@ -15,6 +15,7 @@ mod choose;
 mod ci;
 mod clean;
 mod collectors;
+mod compare;
 mod config;
 mod convert;
 mod density;

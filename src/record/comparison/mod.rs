@@ -17,10 +17,13 @@
 //!
 //! Not here: which runs are meant (`workspace::compared`), and how a comparison is shown (`report::comparison`).
 
+pub mod history;
 mod rows;
 mod run;
 #[cfg(test)]
 mod simulated;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod words;
 mod wrong;
 
@@ -29,7 +32,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::run::{MemberOf, RunOf, StreamOf};
+pub use self::run::{MemberOf, RunOf, StreamOf, excluded_by};
 use super::metric::{Matters, Metric};
 use crate::stats::Interval;
 use crate::stats::change::Design;
@@ -422,21 +425,19 @@ fn differences(
 
 /// The facts of all runs of a side, with all values that they have.
 fn facts(runs: &[&RunOf]) -> BTreeMap<(Field, String), BTreeSet<String>> {
-    let mut all: BTreeMap<(Field, String), BTreeSet<String>> = BTreeMap::new();
-    for run in runs {
+    let of_run = |run: &&RunOf| {
         let host = run.host.iter().map(|(name, value)| ((Field::Host, name.clone()), value.clone()));
-        for (key, value) in run.facts().into_iter().chain(host) {
-            all.entry(key).or_default().insert(value);
-        }
+        run.facts().into_iter().chain(host).collect::<BTreeMap<_, _>>()
+    };
+    let of_runs: Vec<BTreeMap<(Field, String), String>> = runs.iter().map(of_run).collect();
+    let mut all: BTreeMap<(Field, String), BTreeSet<String>> = BTreeMap::new();
+    for (key, value) in of_runs.iter().flatten() {
+        all.entry(key.clone()).or_default().insert(value.clone());
     }
     // What some runs of a side lack differs among them.
-    for key in all.keys().cloned().collect::<Vec<_>>() {
-        let lacks = runs.iter().any(|run| match key.0 {
-            Field::Host => !run.host.contains_key(&key.1),
-            _ => !run.facts().contains_key(&key),
-        });
-        if lacks {
-            all.entry(key).or_default().insert("not recorded".to_owned());
+    for (key, values) in &mut all {
+        if of_runs.iter().any(|facts| !facts.contains_key(key)) {
+            values.insert("not recorded".to_owned());
         }
     }
     all

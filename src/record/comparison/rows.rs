@@ -208,6 +208,13 @@ fn judged(sides: &Sides<'_>, draft: Draft, error: f64) -> Row {
         more_runs: None,
         place: draft.place.clone(),
     };
+    if !draft.metric.compares_at(sides.baseline[0].conditions.pace) {
+        row.reason = Some(match draft.metric.exists_at(Pace::Free) {
+            true => "at live pace the camera caps it: it says nothing about the machine".to_owned(),
+            false => "at free pace frames are due at no time".to_owned(),
+        });
+        return row;
+    }
     let (baseline, candidate) = match (&draft.baseline, &draft.candidate) {
         (Err(why), _) | (_, Err(why)) => {
             row.reason = Some(why.clone());

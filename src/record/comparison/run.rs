@@ -204,11 +204,12 @@ fn why_excluded(record: &RunRecord, measurement: &Measurement) -> Option<String>
     if !record.is_complete() {
         return Some("the server of its streams died".to_owned());
     }
-    of_measurement(measurement)
+    excluded_by(measurement)
 }
 
 /// Why a run does not count, by its figures.
-pub(super) fn of_measurement(measurement: &Measurement) -> Option<String> {
+#[must_use]
+pub fn excluded_by(measurement: &Measurement) -> Option<String> {
     let streams = || measurement.cameras.iter().flat_map(|camera| &camera.streams);
     let bad = streams().find(|stream| matches!(stream.verdict, Verdict::Failed | Verdict::Invalid));
     if let Some(stream) = bad {

@@ -65,7 +65,10 @@ pub fn matters(row: &Row) -> String {
 /// A difference in the metric's unit.
 fn absolute(metric: Metric, value: f64) -> String {
     match metric.unit() {
-        crate::record::metric::Unit::Share => format!("{} points", number(value * 100.0)),
+        crate::record::metric::Unit::Share => match number(value * 100.0).as_str() {
+            "1" => "1 point".to_owned(),
+            points => format!("{points} points"),
+        },
         unit => unit.shown(value),
     }
 }
@@ -91,10 +94,15 @@ pub fn signed(row: &Row, change: f64) -> String {
 pub fn change(row: &Row) -> Option<String> {
     let change = row.change.as_ref()?;
     let interval = change.shown(row.verdict);
-    let short = |value: f64| signed(row, value).split(' ').next().unwrap_or_default().to_owned();
-    // An interval of few runs may be far wider than anything that could be.
-    let end = |value: f64| if value.is_finite() { short(value) } else { "?".to_owned() };
     let estimate = signed(row, change.estimate);
+    let unit = |text: &str| text.split_once(' ').map_or(String::new(), |(_, unit)| unit.to_owned());
+    // The unit is told once, if it is the same.
+    let end = |value: f64| {
+        let text = signed(row, value);
+        let is_same = unit(&text) == unit(&estimate)
+            || unit(&text).trim_end_matches('s') == unit(&estimate).trim_end_matches('s') && row.unit == "1";
+        if is_same { text.split(' ').next().unwrap_or_default().to_owned() } else { text }
+    };
     Some(format!("{estimate} ({}..{})", end(interval.low), end(interval.high)))
 }
 
