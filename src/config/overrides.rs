@@ -28,10 +28,10 @@ pub(super) fn from_set(set: &str, sources: &mut Sources, diagnostics: &mut Diagn
     let key_place = Place::new(file, 0..key.len());
     let path = split(key);
     let value_place = Place::new(file, set.len() - value.len()..set.len());
-    let leaf = if lists().contains(&path.join(".")) {
-        list(key, value, value_place, diagnostics)?
-    } else if is_known(&path) {
+    let leaf = if is_known(&path) {
         Value::Word(value.trim().to_owned())
+    } else if lists().contains(&path.join(".")) {
+        list(key, value, value_place, diagnostics)?
     } else {
         diagnostics.push(unknown(&format!("unknown key `{key}`"), key_place, &path, |name| name.to_owned()));
         return None;

@@ -29,9 +29,8 @@ use crate::graph::{TaskGraph, TaskId, select};
 use crate::model::Camera;
 use crate::name::is_glob;
 use crate::os;
-use crate::record::RunRecord;
 use crate::record::comparison::RunOf;
-use crate::record::measure::{Measurement, Verdict, measure};
+use crate::record::measure::measure;
 use crate::store::Store;
 use crate::store::attempt::Attempt;
 use crate::store::key::KeyDocument;
@@ -315,44 +314,21 @@ fn repeat(store: &Store, attempt: &Arc<Attempt>) -> std::result::Result<Repeat, 
         return Err(attempt.detail.as_ref().map_or_else(|| "it left no record".to_owned(), first));
     }
     let stored = view::read(store, attempt).map_err(|error| format!("{error:#}"))?;
-    let measurement = measure(&stored.record);
-    if let Some(why) = why_dismissed(Some(attempt), &stored.record, &measurement) {
-        return Err(why);
+    let run = RunOf::of(&stored.run, &stored.record, measure(&stored.record));
+    match why_dismissed(Some(attempt), &run) {
+        Some(why) => Err(why),
+        None => Ok(Repeat { attempt: Arc::clone(attempt), run }),
     }
-    // What counts was decided here.
-    let run = RunOf { excluded: None, ..RunOf::of(&stored.run, &stored.record, measurement) };
-    Ok(Repeat { attempt: Arc::clone(attempt), run })
 }
 
 /// Why a run does not count as a repeat.
-fn why_dismissed(attempt: Option<&Attempt>, record: &RunRecord, measurement: &Measurement) -> Option<String> {
-    if record.interrupted {
-        return Some("it was interrupted".to_owned());
-    }
-    if let Some(why) = record.unreliable() {
-        return Some(why);
-    }
-    if let Some((camera, _, reason)) = record.failures().next() {
-        return Some(format!("{camera} failed: {}", reason.lines().next().unwrap_or_default()));
-    }
-    let streams = || measurement.cameras.iter().flat_map(|camera| &camera.streams);
-    if let Some(stream) = streams().find(|stream| stream.verdict == Verdict::Invalid) {
-        let reason = stream.reason.as_deref().unwrap_or("no reason is known");
-        return Some(format!("{} is invalid: {reason}", stream.stream));
-    }
-    if streams().next().is_none() {
-        return Some("nothing was played".to_owned());
-    }
-    if !record.is_complete() || attempt.is_some_and(|attempt| !attempt.is_reusable()) {
-        return Some("it is not whole".to_owned());
-    }
-    if record.conditions.traced {
-        return Some("it was traced, which takes CPU time".to_owned());
-    }
-    // What the machine always is, it is for every cell: only what happened disturbs a comparison.
-    let happened = measurement.degraded.iter().filter(|reason| reason.lasted_us.is_some());
-    let texts: Vec<&str> = happened.map(|reason| reason.text.as_str()).collect();
-    (!texts.is_empty()).then(|| format!("degraded: {}", texts.join("; ")))
+fn why_dismissed(attempt: Option<&Attempt>, run: &RunOf) -> Option<String> {
+    let of_attempt = || match attempt {
+        Some(attempt) if !attempt.is_reusable() => Some("it is not whole".to_owned()),
+        _ if run.conditions.traced => Some("it was traced, which takes CPU time".to_owned()),
+        _ => None,
+    };
+    run.excluded.clone().or_else(of_attempt)
 }
 
 /// Why a cell without repeats has none although its cameras were measured before: the

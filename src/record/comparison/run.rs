@@ -193,7 +193,7 @@ impl RunOf {
 /// Why a run does not count.
 fn why_excluded(record: &RunRecord, measurement: &Measurement) -> Option<String> {
     if record.interrupted {
-        return Some("interrupted".to_owned());
+        return Some("it was interrupted".to_owned());
     }
     if let Some(why) = record.unreliable() {
         return Some(why);
@@ -219,6 +219,8 @@ pub fn excluded_by(measurement: &Measurement) -> Option<String> {
     if streams().next().is_none() {
         return Some("nothing was played".to_owned());
     }
-    let degraded = measurement.degraded.first()?;
-    Some(format!("degraded: {}", degraded.text))
+    // What the machine always is, such as a governor, it is for every run: only what happened disturbs a comparison.
+    let happened = measurement.degraded.iter().filter(|reason| reason.lasted_us.is_some());
+    let texts: Vec<&str> = happened.map(|reason| reason.text.as_str()).collect();
+    (!texts.is_empty()).then(|| format!("degraded: {}", texts.join("; ")))
 }

@@ -148,7 +148,7 @@ fn runs_that_are_not_whole_do_not_count() {
     assert_eq!((comparison.candidate.runs.len(), comparison.paired), (7, false));
     let mut record = copies(1, &[&[15]], 0.5);
     record.interrupted = true;
-    assert_eq!(RunOf::of("r", &record, measure(&record)).excluded.as_deref(), Some("interrupted"));
+    assert_eq!(RunOf::of("r", &record, measure(&record)).excluded.as_deref(), Some("it was interrupted"));
     record.interrupted = false;
     record.members[0].streams[0].failure = Some("it broke".to_owned());
     let excluded = RunOf::of("r", &record, measure(&record)).excluded.unwrap();

@@ -78,9 +78,8 @@ fn of_attempts(store: &Store, attempts: impl Iterator<Item = Arc<Attempt>>) -> V
 }
 
 fn of_record(id: &str, record: &RunRecord, attempt: Option<&Attempt>) -> RunOf {
-    let measurement = measure(record);
-    let excluded = why_dismissed(attempt, record, &measurement);
-    RunOf { excluded, ..RunOf::of(id, record, measurement) }
+    let run = RunOf::of(id, record, measure(record));
+    RunOf { excluded: why_dismissed(attempt, &run), ..run }
 }
 
 /// The runs of which the store has records that were made at this commit.
