@@ -30,9 +30,23 @@ use crate::report::bench::{self as report, Cell, Dismissed, GateResult, State, f
 use crate::store::Store;
 use crate::text::{counted, harmless_lines};
 use crate::workspace::bench::{Cells, Prepared, write};
-use crate::workspace::error::{Result, warnings};
+use crate::workspace::error::{Kind, Result, warnings};
 
+/// # Errors
+/// If the request is wrong; without a gate also if something else fails.
 pub(super) fn run(global: &Global, args: &BenchArgs) -> Result<Exit> {
+    match measured(global, args) {
+        // The exit code 1 of a gate says that something is worse, which a full disk does not.
+        Err(error) if args.gate && error.kind == Kind::Failed => {
+            console::error(&error);
+            console::result("error: gate: cannot tell: the benchmark failed");
+            Ok(Exit::CannotTell)
+        }
+        other => other,
+    }
+}
+
+fn measured(global: &Global, args: &BenchArgs) -> Result<Exit> {
     let fetching = project::fetching(&args.fetch)?;
     let asked = Asked::of(global, args)?;
     let baseline = match &asked.baseline {

@@ -87,6 +87,20 @@ pub fn revision(folder: &Path, word: &str, cancel: &Cancel) -> Result<String, St
     if is_id { Ok(id.to_owned()) } else { Err("git has no such commit".to_owned()) }
 }
 
+/// The commit that a revision names, and those before it on its own branch, the newest first: at least one, at most
+/// `most`.
+///
+/// # Errors
+/// Why there is none, without paths.
+pub fn ancestors(folder: &Path, word: &str, most: usize, cancel: &Cancel) -> Result<Vec<String>, String> {
+    let id = revision(folder, word, cancel)?;
+    let count = format!("--max-count={most}");
+    let words = ["rev-list", "--first-parent", &count, &id, "--"];
+    let listed = git(folder, words.into_iter(), cancel)?;
+    let ids: Vec<String> = listed.lines().map(|line| line.trim().to_owned()).collect();
+    if ids.is_empty() { Ok(vec![id]) } else { Ok(ids) }
+}
+
 /// The output of a command of git in `folder`.
 fn git<'a>(
     folder: &Path,

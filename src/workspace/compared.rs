@@ -18,10 +18,11 @@ use crate::os;
 use crate::os::process::Cancel;
 use crate::record::comparison::RunOf;
 use crate::record::measure::measure;
-use crate::record::{Git, RunRecord};
+use crate::record::{Git, RunRecord, VERSION};
 use crate::report::saved;
 use crate::store::Store;
 use crate::store::attempt::Attempt;
+use crate::text::harmless;
 
 /// The largest file that is read.
 const LIMIT: u64 = 1 << 28;
@@ -103,7 +104,7 @@ impl Search<'_> {
             runs.push(read_file(&file, &name)?);
         }
         if runs.is_empty() {
-            let fault = format!("`{word}` has no record.json and no report.json");
+            let fault = format!("`{}` has no record.json and no report.json", harmless(word));
             return Err(CommandError::refused(fault).hint("a run writes both into results/runs/RUN-ID"));
         }
         Ok(runs)
@@ -112,7 +113,7 @@ impl Search<'_> {
     /// The runs that were measured at a commit.
     fn of_commit(&self, word: &str) -> Result<Vec<RunOf>> {
         let commit = os::git::revision(self.project, word, &Cancel::never()).map_err(|why| {
-            CommandError::refused(format!("`{word}` is no run, no file and no commit"))
+            CommandError::refused(format!("`{}` is no run, no file and no commit", harmless(word)))
                 .details(vec![format!("git: {why}")])
                 .hint("`lp list runs` lists the runs of this store")
         })?;
@@ -149,7 +150,8 @@ impl Search<'_> {
     }
 }
 
-/// All runs of the subject of a run, with whatever lane and host; of its pace alone.
+/// All runs of the subject of a run, with whatever lane and host; of its pace, profile and overrides alone, since the
+/// runs of two configurations by turns have no history.
 pub(crate) fn of_subject(store: &Store, word: &str) -> Result<Vec<RunOf>> {
     let found = if word == "latest" { newest(store) } else { view::find(store, word)? };
     let Some(attempt) = found else {
@@ -159,13 +161,17 @@ pub(crate) fn of_subject(store: &Store, word: &str) -> Result<Vec<RunOf>> {
         })
         .hint("`lp list runs` lists the runs of this store"));
     };
-    let pace = view::read(store, &attempt)?.record.conditions.pace;
+    let newest = read(store, &attempt)?;
+    let configured = |run: &RunOf| {
+        let known = run.provenance.as_ref();
+        known.map(|known| (known.profile.clone(), known.overrides.clone())).unwrap_or_default()
+    };
     let mut runs = Vec::new();
     for attempt in
         store.attempts_of(&attempt.label).iter().filter(|one| one.run_id().is_some()).take(MOST_RUNS)
     {
         let run = read(store, attempt)?;
-        if run.conditions.pace == pace {
+        if run.conditions.pace == newest.conditions.pace && configured(&run) == configured(&newest) {
             runs.push(run);
         }
     }
@@ -183,7 +189,7 @@ fn of_runs(store: &Store) -> Vec<Arc<Attempt>> {
 }
 
 fn newest(store: &Store) -> Option<Arc<Attempt>> {
-    of_runs(store).into_iter().next()
+    view::latest(&of_runs(store))
 }
 
 /// A run and its repeats.
@@ -205,6 +211,11 @@ pub(crate) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<RunOf> {
 fn read_file(path: &Path, name: &str) -> Result<RunOf> {
     let bytes = os::fs::read_bounded(path, LIMIT).with_context(|| format!("failed to read `{name}`"))?;
     let as_record = match serde_json::from_slice::<RunRecord>(&bytes) {
+        Ok(record) if !(1..=VERSION).contains(&record.version) => {
+            let fault =
+                format!("`{}` has version {}; this lp reads 1 to {VERSION}", harmless(name), record.version);
+            return Err(CommandError::refused(fault));
+        }
         Ok(record) => {
             let run = record.run_id(&ContentDigest::of(&bytes));
             let measurement = measure(&record);
@@ -213,7 +224,7 @@ fn read_file(path: &Path, name: &str) -> Result<RunOf> {
         Err(error) => error,
     };
     saved::report(&bytes).map_err(|as_report| {
-        CommandError::refused(format!("`{name}` is neither the record nor the report of a run"))
+        CommandError::refused(format!("`{}` is neither the record nor the report of a run", harmless(name)))
             .details(vec![format!("as a record: {as_record}"), format!("as a report: {as_report}")])
             .hint("a run writes record.json and report.json into results/runs/RUN-ID")
     })

@@ -216,7 +216,7 @@ fn runs_that_were_interrupted_or_failed_never_count() {
     assert_eq!(cells(&failed), [("as configured".to_owned(), 0)]);
     assert_eq!(failed["cells"][0]["state"], "unfinished");
     let reason = failed["cells"][0]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("3 runs in a row did not count: a failed: "), "{reason}");
+    assert!(reason.starts_with("3 runs in a row did not count: a/1 of a failed: "), "{reason}");
     std::fs::remove_file(ws.path("one/dies")).unwrap();
 
     ws.lp("bench --runs 1").success();

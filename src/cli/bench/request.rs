@@ -103,6 +103,11 @@ impl Asked {
                 ),
             );
         }
+        if args.gate && args.dry_run {
+            faults.push(CommandError::refused(
+                "`--gate` judges runs, and `-n` makes none: a job with both would always pass",
+            ));
+        }
         let metric = match args.metric.as_deref().map(|name| (name, Metric::of(name))) {
             None => None,
             Some((_, Some(metric))) => Some(metric),

@@ -9,6 +9,7 @@ use super::cells::{BenchCell, Standing};
 use super::request::Baseline;
 use super::rule::paired;
 use crate::bench::matrix::Combination;
+use crate::cli::console;
 use crate::path::Layout;
 use crate::record::comparison::{Comparison, Field, LEAST_RUNS, Options, Row, RunOf, Verdict, compare};
 use crate::record::metric::Metric;
@@ -20,6 +21,11 @@ use crate::workspace::error::Result;
 
 /// What may never differ between two cells: other cameras are another load.
 const SAME_LOAD: [Field; 3] = [Field::Pace, Field::Cameras, Field::Count];
+
+/// What may differ from stored runs of the same cameras, since a change of the lane is what a gate judges. Its clips
+/// and conditions may not.
+const CHANGES: [Field; 6] =
+    [Field::Steps, Field::Model, Field::Precision, Field::Device, Field::Dialect, Field::Host];
 
 /// What each cell is compared with.
 pub(super) enum Sides {
@@ -56,7 +62,9 @@ impl Sides {
                 let subjects: BTreeSet<&str> = cells.iter().map(|cell| cell.subject.name.as_str()).collect();
                 let mut runs = Vec::new();
                 for subject in subjects {
-                    runs.extend(stored_runs(store, &layout.root, subject, words)?);
+                    let found = stored_runs(store, &layout.root, subject, words)?;
+                    found.notes.iter().for_each(|text| console::note(text));
+                    runs.extend(found.runs);
                 }
                 Sides::Stored { named: words.join(" "), runs }
             }
@@ -69,17 +77,29 @@ impl Sides {
         partners.iter().enumerate().filter_map(|(index, partner)| Some(((*partner)?, index))).collect()
     }
 
-    /// The comparison of each cell with its baseline.
+    /// Whether stored runs are of this cell itself: then files, conditions and host are the same, to the byte.
+    fn has_runs_of(&self, cell: &BenchCell) -> bool {
+        let Sides::Stored { runs, .. } = self else { return false };
+        let counts = |run: &&RunOf| run.excluded.is_none();
+        runs.iter().filter(counts).any(|run| cell.repeats().any(|repeat| repeat.run.run == run.run))
+    }
+
+    /// The comparison of each cell with its baseline; `None` if it has none, or is that itself.
     pub(super) fn compared(&self, cells: &[BenchCell]) -> Vec<Option<Comparison>> {
         let of = |(index, cell): (usize, &BenchCell)| match self {
             Sides::Nothing => None,
             Sides::Cells(partners) => Some(compared(&cells[partners[index]?], cell)),
+            Sides::Stored { .. } if self.has_runs_of(cell) => None,
             Sides::Stored { named, runs } => {
                 let candidate: Vec<RunOf> = cell.repeats().map(|repeat| repeat.run.clone()).collect();
                 let is_of_it = |run: &&RunOf| run.subject == cell.subject.name;
                 let runs: Vec<RunOf> = runs.iter().filter(is_of_it).cloned().collect();
                 let names = Some((named.clone(), cell.name()));
-                Some(compare(&runs, &candidate, &Options { names, ..Options::default() }))
+                Some(compare(
+                    &runs,
+                    &candidate,
+                    &Options { names, across: CHANGES.into(), ..Options::default() },
+                ))
             }
         };
         cells.iter().enumerate().map(of).collect()
@@ -164,6 +184,12 @@ fn is_better(against: &Comparison, metric: Metric) -> bool {
 
 /// What the gate says of one cell.
 fn of_cell(cell: &BenchCell, shown: &Cell, sides: &Sides) -> (GateResult, String) {
+    if let Sides::Stored { named, .. } = sides
+        && sides.has_runs_of(cell)
+    {
+        let said = format!("nothing that is measured differs from {named}: its runs are of the same cell");
+        return (GateResult::Fine, said);
+    }
     let Some(against) = &shown.against else {
         return (GateResult::CannotTell, format!("{} was compared with nothing", shown.name));
     };

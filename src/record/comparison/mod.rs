@@ -342,6 +342,10 @@ fn verdict(comparison: &Comparison) -> Verdict {
     if !comparison.wrong.is_empty() {
         return Verdict::FasterButWrong;
     }
+    // What is surely worse is so in every row, as the error is shared among all of them.
+    if comparison.rows.iter().any(|row| row.verdict == Verdict::Worse) {
+        return Verdict::Worse;
+    }
     if deciding().next().is_none() {
         return Verdict::CannotTell;
     }
@@ -355,9 +359,17 @@ fn side<'a>(runs: &'a [RunOf], other: &[RunOf], name: String) -> (Vec<&'a RunOf>
     all.sort_by(|a, b| a.started.cmp(&b.started).then_with(|| a.run.cmp(&b.run)));
     // The same run twice would make its value look sure.
     all.dedup_by(|a, b| a.run == b.run);
+    // A file that was written again has another id, but no second run of a subject begins at the same moment.
+    let is_same = |one: &RunOf, other: &RunOf| {
+        one.run == other.run || one.started == other.started && one.host == other.host
+    };
     let why = |run: &RunOf| {
-        let is_on_both = other.iter().any(|theirs| theirs.run == run.run);
-        run.excluded.clone().or_else(|| is_on_both.then(|| "it is on both sides".to_owned()))
+        let is_on_both = || other.iter().any(|theirs| is_same(theirs, run));
+        let copied = || all.iter().take_while(|one| one.run != run.run).find(|one| is_same(one, run));
+        run.excluded
+            .clone()
+            .or_else(|| is_on_both().then(|| "it is on both sides".to_owned()))
+            .or_else(|| copied().map(|one| format!("it is a copy of {}", one.run)))
     };
     let excluded = all.iter().filter_map(|run| Some(Excluded { run: run.run.clone(), reason: why(run)? }));
     let excluded = excluded.collect();
@@ -416,7 +428,9 @@ fn differences(
             baseline: told(&ours),
             candidate: told(&theirs),
         };
-        let may = *field == Field::Host || across.contains(field) && *field != Field::Pace && !is_mixed;
+        // Without one of its cameras a lane would look faster.
+        let never = [Field::Pace, Field::Cameras].contains(field);
+        let may = *field == Field::Host || across.contains(field) && !never && !is_mixed;
         if may { accepted.push(difference) } else { refused.push(difference) }
     }
     accepted.extend(words::provenance(baseline, candidate));

@@ -23,7 +23,8 @@ pub(super) struct Sides<'a> {
 /// What decides at a pace.
 fn deciding(pace: Pace) -> &'static [Metric] {
     match pace {
-        Pace::Live => &[Metric::CpuPerFrame, Metric::LatenessP95, Metric::Goodput],
+        // Lateness is that beyond the delay, so the delay decides as well.
+        Pace::Live => &[Metric::CpuPerFrame, Metric::LatenessP95, Metric::Delay, Metric::Goodput],
         Pace::Free => &[Metric::Fps, Metric::CpuPerFrame],
     }
 }
@@ -34,7 +35,6 @@ fn told(pace: Pace) -> &'static [Metric] {
         Pace::Live => &[
             Metric::OnTime,
             Metric::LatencyP95,
-            Metric::Delay,
             Metric::StartUp,
             Metric::Seen,
             Metric::Rss,

@@ -55,15 +55,17 @@ fn a_camera_that_became_slower_is_named() {
         &baseline,
         &candidate,
         expect![[r#"
-        candidate is worse: camera-2: CPU time per frame +5.9 % (+5.1..+6.6); lane: CPU time per frame +4.0 % (+3.3..+4.8)
-        worse lane cpu_per_frame +4.0 % (+3.3..+4.8)
-        same camera-1 cpu_per_frame -0.1 % (-0.6..+0.4)
-        worse camera-2 cpu_per_frame +5.9 % (+5.1..+6.6)
-        same camera-1/1 lateness.p95 0 ms (-0.26..+0.26)
-        same camera-2/1 lateness.p95 0 ms (-0.26..+0.26)
-        same camera-1/1 goodput 0.0 % (-0.1..+0.1)
-        same camera-2/1 goodput 0.0 % (-0.1..+0.1)
-    "#]],
+            candidate is worse: camera-2: CPU time per frame +5.9 % (+5.1..+6.6); lane: CPU time per frame +4.0 % (+3.3..+4.8)
+            worse lane cpu_per_frame +4.0 % (+3.3..+4.8)
+            same camera-1 cpu_per_frame -0.1 % (-0.6..+0.4)
+            worse camera-2 cpu_per_frame +5.9 % (+5.1..+6.6)
+            same camera-1/1 lateness.p95 0 ms (-0.26..+0.26)
+            same camera-2/1 lateness.p95 0 ms (-0.26..+0.26)
+            same camera-1/1 delay 0 ms (-0.26..+0.26)
+            same camera-2/1 delay 0 ms (-0.26..+0.26)
+            same camera-1/1 goodput 0.0 % (-0.1..+0.1)
+            same camera-2/1 goodput 0.0 % (-0.1..+0.1)
+        "#]],
     );
 }
 
@@ -81,15 +83,17 @@ fn sides_that_differ_by_nothing_are_the_same() {
         &baseline,
         &candidate,
         expect![[r#"
-        candidate is the same: none of 7 figures changes by what matters (CPU time per frame within 3 %)
-        same lane cpu_per_frame -0.1 % (-0.6..+0.4)
-        same camera-1 cpu_per_frame -0.1 % (-0.6..+0.4)
-        same camera-2 cpu_per_frame -0.1 % (-0.6..+0.4)
-        same camera-1/1 lateness.p95 0 ms (-0.26..+0.26)
-        same camera-2/1 lateness.p95 0 ms (-0.26..+0.26)
-        same camera-1/1 goodput 0.0 % (-0.1..+0.1)
-        same camera-2/1 goodput 0.0 % (-0.1..+0.1)
-    "#]],
+            candidate is the same: none of 9 figures changes by what matters (CPU time per frame within 3 %)
+            same lane cpu_per_frame -0.1 % (-0.6..+0.4)
+            same camera-1 cpu_per_frame -0.1 % (-0.6..+0.4)
+            same camera-2 cpu_per_frame -0.1 % (-0.6..+0.4)
+            same camera-1/1 lateness.p95 0 ms (-0.26..+0.26)
+            same camera-2/1 lateness.p95 0 ms (-0.26..+0.26)
+            same camera-1/1 delay 0 ms (-0.26..+0.26)
+            same camera-2/1 delay 0 ms (-0.26..+0.26)
+            same camera-1/1 goodput 0.0 % (-0.1..+0.1)
+            same camera-2/1 goodput 0.0 % (-0.1..+0.1)
+        "#]],
     );
 }
 
@@ -100,15 +104,17 @@ fn two_single_numbers_tell_nothing() {
         &baseline,
         &candidate,
         expect![[r#"
-        one run each: cannot tell; `lp bench --runs 5`
-        cannot tell lane cpu_per_frame : one run each: cannot tell; `lp bench --runs 5`
-        cannot tell camera-1 cpu_per_frame : one run each: cannot tell; `lp bench --runs 5`
-        cannot tell camera-2 cpu_per_frame : one run each: cannot tell; `lp bench --runs 5`
-        cannot tell camera-1/1 lateness.p95 : one run each: cannot tell; `lp bench --runs 5`
-        cannot tell camera-2/1 lateness.p95 : one run each: cannot tell; `lp bench --runs 5`
-        cannot tell camera-1/1 goodput : one run each: cannot tell; `lp bench --runs 5`
-        cannot tell camera-2/1 goodput : one run each: cannot tell; `lp bench --runs 5`
-    "#]],
+            one run each: cannot tell; `lp bench --runs 5`
+            cannot tell lane cpu_per_frame : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-1 cpu_per_frame : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-2 cpu_per_frame : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-1/1 lateness.p95 : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-2/1 lateness.p95 : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-1/1 delay : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-2/1 delay : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-1/1 goodput : one run each: cannot tell; `lp bench --runs 5`
+            cannot tell camera-2/1 goodput : one run each: cannot tell; `lp bench --runs 5`
+        "#]],
     );
     let (baseline, candidate) = sides(2, 3.0);
     assert_eq!(compare(&baseline, &candidate, &Options::default()).verdict, Verdict::CannotTell);

@@ -2,7 +2,8 @@
 //!
 //! By the truth of a clip where both have one, else on the frames that both looked at, as a run is compared with an
 //! earlier one (`measure::accuracy`). Each run of the candidate is compared with the first of the baseline, and a detector is
-//! wrong if it is in most of them.
+//! wrong if it is in most of them. What is not decided so is counted over all runs of a side: a detector that is gone, or
+//! whose finds are far fewer, is wrong whichever way that came about.
 //!
 //! Not here: matching boxes (`record::compared`).
 
@@ -32,7 +33,89 @@ pub(super) fn wrong(baseline: &[&RunOf], candidate: &[&RunOf]) -> Vec<Wrong> {
             }
         }
     }
+    for (camera, stream, step) in detectors(baseline) {
+        if !all.iter().any(|wrong| wrong.stream == stream)
+            && let Some(reason) = fewer(baseline, candidate, stream, step)
+        {
+            all.push(Wrong { camera: camera.to_owned(), stream: stream.to_owned(), reason });
+        }
+    }
     all
+}
+
+/// The detectors of all runs, each once: the camera, the stream and the detector.
+fn detectors<'a>(runs: &[&'a RunOf]) -> Vec<(&'a str, &'a str, &'a StepFigures)> {
+    let mut all: Vec<(&str, &str, &StepFigures)> = Vec::new();
+    for camera in runs.iter().flat_map(|run| &run.measurement.cameras) {
+        for stream in &camera.streams {
+            for step in &stream.seen {
+                let is_it = |known: &(&str, &str, &StepFigures)| {
+                    known.1 == stream.stream && known.2.element == step.element
+                };
+                if !all.iter().any(is_it) {
+                    all.push((&camera.camera, &stream.stream, step));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// What a detector found in all runs of a side.
+#[derive(Clone, Copy, Default)]
+struct Finds {
+    /// Things that it had to see, and saw.
+    due: u64,
+    seen: u64,
+    /// All sightings and objects.
+    any: u64,
+}
+
+fn finds(runs: &[&RunOf], stream: &str, step: &StepFigures, position: usize) -> Finds {
+    let mut finds = Finds::default();
+    for run in runs {
+        let Some(stream) = run.measurement.stream(stream) else { continue };
+        let same = stream.seen.iter().find(|one| one.element == step.element);
+        // Another device or model may give the element another name, but not another place.
+        let Some(found) = same.or_else(|| stream.seen.get(position)) else { continue };
+        finds.any += found.events + found.labels.values().sum::<u64>();
+        if let Some(due) = &found.due {
+            finds.due += due.due;
+            finds.seen += due.seen;
+        }
+    }
+    finds
+}
+
+/// How a detector finds less over all runs, if so.
+fn fewer(baseline: &[&RunOf], candidate: &[&RunOf], stream: &str, step: &StepFigures) -> Option<String> {
+    let place = |run: &&RunOf| {
+        run.measurement.stream(stream)?.seen.iter().position(|one| one.element == step.element)
+    };
+    let position = baseline.iter().find_map(place)?;
+    let [ours, theirs] = [baseline, candidate].map(|side| finds(side, stream, step, position));
+    let share = |finds: Finds| finds.seen as f64 / finds.due.max(1) as f64;
+    if LEAST_OBJECTS <= ours.due && 0 < ours.seen && share(theirs) < RECALL * share(ours) {
+        return Some(format!(
+            "`{}` sees {} of {} in the clip, {} of {} in the baseline",
+            step.kind, theirs.seen, theirs.due, ours.seen, ours.due
+        ));
+    }
+    // Without a truth, numbers of finds vary with what is played: only far fewer say something.
+    let expected = ours.any as f64 * candidate.len() as f64 / baseline.len().max(1) as f64;
+    let least = LEAST_OBJECTS as f64;
+    let is_far_fewer = (least <= expected && theirs.any == 0)
+        || (2.0 * least <= expected && (theirs.any as f64) < expected / 2.0);
+    is_far_fewer.then(|| {
+        let rate =
+            |finds: Finds, runs: usize| number((finds.any as f64 / runs.max(1) as f64 * 10.0).round() / 10.0);
+        format!(
+            "`{}` finds {} in a run, {} in the baseline",
+            step.kind,
+            rate(theirs, candidate.len()),
+            rate(ours, baseline.len())
+        )
+    })
 }
 
 /// How a detector of a run finds less than it did, if so.

@@ -12,10 +12,10 @@ use crate::digest::ContentDigest;
 use crate::os;
 use crate::record::comparison::RunOf;
 use crate::record::measure::measure;
-use crate::record::{Git, RunRecord};
+use crate::record::{Git, RunRecord, VERSION};
 use crate::store::Store;
 use crate::store::attempt::Attempt;
-use crate::text::harmless;
+use crate::text::{counted, harmless};
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::view;
 
@@ -26,6 +26,9 @@ const MOST_FILES: usize = 1000;
 /// The name of a record in the folder of a run.
 const RECORD: &str = "record.json";
 
+/// So many commits before a revision are looked at for runs.
+const MOST_COMMITS: usize = 100;
+
 /// The word for the newest run.
 const LATEST: &str = "latest";
 
@@ -33,18 +36,32 @@ const LATEST: &str = "latest";
 ///
 /// # Errors
 /// With every word that names none.
-pub(crate) fn runs(store: &Store, root: &Path, subject: &str, words: &[String]) -> Result<Vec<RunOf>> {
-    let (mut found, mut errors) = (Vec::new(), Vec::new());
+pub(crate) fn runs(store: &Store, root: &Path, subject: &str, words: &[String]) -> Result<Found> {
+    let (mut found, mut errors) = (Found::default(), Vec::new());
     for word in words {
-        match of_word(store, root, subject, word) {
-            Ok(runs) => found.extend(runs),
+        match of_word(store, root, subject, word, &mut found.notes) {
+            Ok(runs) => found.runs.extend(runs),
             Err(error) => errors.push(error),
         }
     }
     CommandError::all(errors).map_or(Ok(found), Err)
 }
 
-fn of_word(store: &Store, root: &Path, subject: &str, word: &str) -> Result<Vec<RunOf>> {
+/// Stored runs.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) runs: Vec<RunOf>,
+    /// What to know of them.
+    pub(crate) notes: Vec<String>,
+}
+
+fn of_word(
+    store: &Store,
+    root: &Path,
+    subject: &str,
+    word: &str,
+    notes: &mut Vec<String>,
+) -> Result<Vec<RunOf>> {
     let label = format!("run:{subject}");
     let place = os::env::current_dir()?.join(word);
     if let Ok(Some(_)) = os::fs::look(&place) {
@@ -65,7 +82,7 @@ fn of_word(store: &Store, root: &Path, subject: &str, word: &str) -> Result<Vec<
         let key = attempt.document.without_repeat();
         return Ok(of_attempts(store, store.repeats_of(&label, &key).into_iter()));
     }
-    of_revision(store, root, &label, word)
+    of_revision(store, root, &label, word, notes)
 }
 
 /// The runs of attempts; one whose record cannot be read is left out, as it says nothing.
@@ -82,26 +99,48 @@ fn of_record(id: &str, record: &RunRecord, attempt: Option<&Attempt>) -> RunOf {
     RunOf { excluded: why_dismissed(attempt, &run), ..run }
 }
 
-/// The runs of which the store has records that were made at this commit.
-fn of_revision(store: &Store, root: &Path, label: &str, word: &str) -> Result<Vec<RunOf>> {
+/// The runs that were made at this commit without changes of its own; without any, those of the nearest commit before
+/// it that has some, since a commit that changes nothing that is measured measures nothing.
+fn of_revision(
+    store: &Store,
+    root: &Path,
+    label: &str,
+    word: &str,
+    notes: &mut Vec<String>,
+) -> Result<Vec<RunOf>> {
     let none = |why: String| {
         let fault =
             format!("`--baseline`: `{}` is no run, no file and no revision of git{why}", harmless(word));
         CommandError::refused(fault).hint("`lp list runs` lists runs")
     };
-    let commit = os::git::revision(root, word, &os::process::Cancel::never())
+    let commits = os::git::ancestors(root, word, MOST_COMMITS, &os::process::Cancel::never())
         .map_err(|error| none(format!(": {error}")))?;
     let attempts = store.attempts_of(label).into_iter().filter(|attempt| attempt.run_id().is_some());
-    let is_of_it = |run: &RunOf| match run.provenance.as_ref().map(|provenance| &provenance.git) {
-        Some(Git::Commit { commit: of_run, changed }) => *of_run == commit && !changed,
-        _ => false,
+    let all = of_attempts(store, attempts);
+    let of = |commit: &String| -> Vec<RunOf> {
+        let is_of_it = |run: &&RunOf| match run.provenance.as_ref().map(|provenance| &provenance.git) {
+            Some(Git::Commit { commit: of_run, changed }) => of_run == commit && !changed,
+            _ => false,
+        };
+        all.iter().filter(is_of_it).cloned().collect()
     };
-    let runs: Vec<RunOf> = of_attempts(store, attempts).into_iter().filter(is_of_it).collect();
-    if runs.is_empty() {
-        let short = &commit[..commit.len().min(12)];
-        let fault =
-            format!("the store has no run of `{}` ({short}) without changes of its own", harmless(word));
+    let short = |commit: &str| commit[..commit.len().min(12)].to_owned();
+    let found = commits.iter().enumerate().map(|(before, commit)| (before, commit, of(commit)));
+    let Some((before, commit, runs)) = found.into_iter().find(|(_, _, runs)| !runs.is_empty()) else {
+        let fault = format!(
+            "the store has no run of `{}` ({}) without changes of its own, nor of a commit before it",
+            harmless(word),
+            short(&commits[0])
+        );
         return Err(CommandError::refused(fault).hint("check it out, and measure there with `lp bench`"));
+    };
+    if 0 < before {
+        notes.push(format!(
+            "`{}` has no run of its own; the baseline is {}, {} before it",
+            harmless(word),
+            short(commit),
+            counted(before, "commit")
+        ));
     }
     Ok(runs)
 }
@@ -129,6 +168,12 @@ fn of_files(subject: &str, word: &str, place: &Path) -> Result<Vec<RunOf>> {
             }
             // A folder may have other documents, and runs of other cameras.
             Ok(_) => {}
+            Err(why) if path.file_name().is_some_and(|name| name == RECORD) || !is_json(path) => {
+                let fault = format!("`{}` cannot be read: {why}", harmless(&path.display().to_string()));
+                return Err(
+                    CommandError::refused(fault).hint("name the records that count, or delete this one")
+                );
+            }
             Err(why) if files.len() == 1 => {
                 let fault = format!("`{}` is no record of a run: {why}", harmless(word));
                 let hint = "`results/runs/<run-id>/record.json` is one";
@@ -144,8 +189,17 @@ fn of_files(subject: &str, word: &str, place: &Path) -> Result<Vec<RunOf>> {
     Ok(runs)
 }
 
+/// Whether a file is a JSON document, of whatever kind.
+fn is_json(path: &Path) -> bool {
+    let bytes = os::fs::read_bounded(path, LIMIT);
+    bytes.is_ok_and(|bytes| serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok())
+}
+
 fn of_file(path: &Path) -> std::result::Result<RunOf, String> {
     let bytes = os::fs::read_bounded(path, LIMIT).map_err(|error| error.to_string())?;
     let record: RunRecord = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    if !(1..=VERSION).contains(&record.version) {
+        return Err(format!("its version {} is not known; this lp reads 1 to {VERSION}", record.version));
+    }
     Ok(of_record(&record.run_id(&ContentDigest::of(&bytes)), &record, None))
 }
