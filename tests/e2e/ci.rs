@@ -12,9 +12,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{WORKLOADS, Workspace, frames};
+use self::jenkins::Action;
+use crate::support::{WORKLOADS, Workspace};
 
 const LPFILE: &str = r#"
+[run]
+isolation = "lane"
+duration = "20s"
+warmup = "0s"
+
 [[task]]
 name = "convert"
 command = ["sh", "-c", "mkdir -p models/x; tr a-z A-Z < in.txt > models/x/weights; head -c 1500000 /dev/zero > models/large"]
@@ -33,12 +39,12 @@ command = ["test", "-s", "digest.txt"]
 inputs = ["digest.txt"]
 "#;
 
-/// Cameras that need no assets: their streams are read from the machine.
-const USB_CAMERAS: &str = r#"{
+/// Cameras that need no assets: their streams come from elsewhere.
+const CAMERAS: &str = r#"{
   "lane_config": {
     "cameras": [
-      {"camera_id": "camera-1", "streamUri": "v4l2:///dev/video0", "width": 640, "height": 360, "fps": 15, "workloads": ["scan"]},
-      {"camera_id": "camera-2", "streamUri": "v4l2:///dev/video1", "width": 640, "height": 360, "fps": 15, "workloads": ["motion"]}
+      {"camera_id": "camera-1", "streamUri": "rtsp://h/1", "width": 640, "height": 360, "fps": 15, "workloads": ["scan"]},
+      {"camera_id": "camera-2", "streamUri": "rtsp://h/2", "width": 640, "height": 360, "fps": 15, "workloads": ["motion"]}
     ]
   }
 }
@@ -62,22 +68,27 @@ struct Job {
     summary: Value,
     /// Which archive was restored.
     restored: Option<String>,
-    /// Whether every step succeeded; the last one judges.
+    /// Whether every step succeeded.
     succeeded: bool,
+    /// How the gate ended; `None` if it was not asked.
+    gate: Option<i32>,
+    /// Whether the service shows that as a warning.
+    warned: bool,
 }
 
 impl Service {
     fn new() -> Service {
         let workspace = Workspace::tasks(LPFILE)
-            .file("configs/camera_to_workload.json", USB_CAMERAS)
+            .file("configs/camera_to_workload.json", CAMERAS)
             .file("configs/workload_to_pipeline.json", WORKLOADS)
-            .file("in.txt", "weights\n");
-        for camera in ["camera-1", "camera-2"] {
-            let replay = format!("replay/{camera}-1.jsonl");
-            workspace.write(&replay, &frames(&format!("{camera}/1"), 40, 40));
-        }
-        workspace.write(".gitignore", ".lpcache\nreplay\n");
+            .file("in.txt", "weights\n")
+            .file("scripts/gate", &block("The gate of a change", "sh"))
+            // The simulated machine: it gives 15 frames a second.
+            .file("machine/capacity", "1000\n")
+            .file("machine/cpu", "60000 10\n")
+            .file(".gitignore", ".lpcache\nresults\nmachine/started\n");
         let service = Service { workspace, archives: Vec::new(), n_checkouts: 0 };
+        fs::create_dir(service.place("bases")).unwrap();
         service.git(&["init", "--quiet"]);
         service.commit();
         service
@@ -95,6 +106,13 @@ impl Service {
         self.git(&["commit", "--quiet", "-m", "a commit"]);
     }
 
+    /// A branch of `main` with a file changed.
+    fn branch(&self, name: &str, path: &str, text: &str) {
+        self.git(&["checkout", "--quiet", "-B", name, "main"]);
+        self.workspace.write(path, text);
+        self.commit();
+    }
+
     fn place(&self, name: &str) -> PathBuf {
         self.workspace.root().with_file_name(name)
     }
@@ -109,6 +127,11 @@ impl Service {
     /// Runs a step as the services do: stops at the first command that fails. Whether
     /// none did.
     fn shell(&self, script: &str, checkout: &Path, variables: &[(&str, &str)]) -> bool {
+        self.ended(script, checkout, variables).0 == 0
+    }
+
+    /// The same, with the exit code and what it printed.
+    fn ended(&self, script: &str, checkout: &Path, variables: &[(&str, &str)]) -> (i32, String) {
         let lp = Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap();
         let mut path = OsString::from(lp);
         path.push(":");
@@ -118,18 +141,32 @@ impl Service {
             .current_dir(checkout)
             .env("PATH", path)
             .env("LP_LOCK_DIR", self.place("lock"))
+            .env("LP_SYSROOT", "/nonexistent")
+            // Where `mktemp` makes the checkout of the branch.
+            .env("TMPDIR", self.place("bases"))
             .env_remove("LP_PROFILE")
-            // A worker whose cameras give 15 frames a second.
-            .env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
-            .env("FAKE_WORKER", self.workspace.path("replay"))
+            .env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/simulated-worker"))
+            // Of the checkout in which it runs.
+            .env("SIMULATED_WORKER", "machine")
             .envs(variables.iter().copied())
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let is_verdict = script.contains("report --verdict");
-        assert!(output.status.success() || is_verdict, "{script}\n{stderr}");
-        assert!(output.status.success() || stderr.contains("error: run 20"), "{script}\n{stderr}");
-        output.status.success()
+        let code = output.status.code().unwrap();
+        let says = match code {
+            0 => "",
+            _ if script.contains("report --verdict") => "error: run 20",
+            3 if is_gate(script) => "cannot tell: ",
+            1 if is_gate(script) => "error: gate: worse: ",
+            2 if is_gate(script) => "expected a number from 1 to 1000",
+            _ => panic!("{code}: {script}\n{stderr}"),
+        };
+        assert!(stderr.contains(says), "{code}: {script}\n{stderr}");
+        if is_gate(script) {
+            let left = fs::read_dir(self.place("bases")).unwrap().count();
+            assert_eq!(left, 0, "the checkout of the branch is gone");
+        }
+        (code, String::from_utf8(output.stdout).unwrap())
     }
 
     fn tar(&self, flag: &str, key: &str, checkout: &Path, path: &str) {
@@ -169,6 +206,7 @@ impl Service {
         let mut restored = None;
         let mut outputs: HashMap<String, String> = HashMap::new();
         let mut succeeded = true;
+        let (mut holds, mut warned) = (true, false);
         let mut shown = None;
         let _ = fs::remove_file(self.place("summary.md"));
         for step in workflow["jobs"]["lane"]["steps"].as_array().unwrap() {
@@ -178,6 +216,10 @@ impl Service {
                 "always()" => true,
                 "hashFiles('ci/lp.sarif') != ''" => checkout.join("ci/lp.sarif").exists(),
                 "github.event_name == 'push'" => event == "push",
+                "github.event_name == 'pull_request'" => event == "pull_request",
+                "steps.gate.outputs.code == '3'" => {
+                    outputs.get("steps.gate.outputs.code").is_some_and(|code| code == "3")
+                }
                 "steps.restore.outputs.cache-hit != 'true'" => {
                     outputs["steps.restore.outputs.cache-hit"] != "true"
                 }
@@ -197,8 +239,13 @@ impl Service {
                     let variables = [
                         ("GITHUB_OUTPUT", file.to_str().unwrap()),
                         ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+                        ("GITHUB_BASE_REF", "main"),
                     ];
-                    succeeded &= self.shell(step["run"].as_str().unwrap(), &checkout, &variables);
+                    let script = step["run"].as_str().unwrap();
+                    let (code, printed) = self.ended(script, &checkout, &variables);
+                    succeeded &= code == 0;
+                    holds &= code == 0 || is_gate(script);
+                    warned |= printed.lines().any(|line| line.starts_with("::warning "));
                     for line in fs::read_to_string(file).unwrap().lines() {
                         let (name, value) = line.split_once('=').unwrap();
                         let id = step["id"].as_str().unwrap();
@@ -225,12 +272,15 @@ impl Service {
         }
         assert_eq!(shown.is_some(), event == "push", "forks may not show breaches");
         let page = fs::read_to_string(self.place("summary.md")).unwrap();
-        check_published(&checkout, &page, succeeded);
-        Job { summary: summary(&checkout), checkout, restored, succeeded }
+        check_published(&checkout, &page, holds);
+        let gate: Option<i32> = outputs.get("steps.gate.outputs.code").map(|code| code.parse().unwrap());
+        assert_eq!(page.contains("**The gate cannot tell"), warned, "{page}");
+        assert_eq!(page.contains("\n## Gate\n"), gate.is_some(), "{page}");
+        Job { summary: summary(&checkout), checkout, restored, succeeded, gate, warned }
     }
 
     /// The jobs of the GitLab file.
-    fn gitlab(&mut self) -> Job {
+    fn gitlab(&mut self, branch: &str) -> Job {
         let file = document("GitLab CI");
         let name = &file["name-the-store"];
         let checkout = self.checkout();
@@ -273,12 +323,31 @@ impl Service {
         let cache = &judge["cache"][0];
         let found = self.restore(&key(cache), |_| false, &judging, &texts(&cache["paths"])[0]);
         assert!(found.is_some(), "the store of the job before");
-        let succeeded = texts(&judge["script"]).iter().all(|line| self.shell(line, &judging, &variables));
+        let holds = texts(&judge["script"]).iter().all(|line| self.shell(line, &judging, &variables));
         let report = judge["artifacts"]["reports"]["junit"].as_str().unwrap();
         assert!(judging.join(report).exists());
         let page = fs::read_to_string(judging.join("ci/summary.md")).unwrap();
-        check_published(&judging, &page, succeeded);
-        Job { summary: summary(&checkout), checkout, restored, succeeded }
+        check_published(&judging, &page, holds);
+
+        let gate = &file["gate"];
+        assert_eq!(gate["rules"][0]["if"], "$CI_COMMIT_BRANCH != $CI_DEFAULT_BRANCH");
+        let mut code = None;
+        if holds && branch != "main" {
+            let gating = self.checkout();
+            let cache = &gate["cache"][0];
+            self.restore(&key(cache), |_| false, &gating, &texts(&cache["paths"])[0]).unwrap();
+            let variables: Vec<_> =
+                variables.iter().copied().chain([("CI_DEFAULT_BRANCH", "main")]).collect();
+            let codes =
+                texts(&gate["script"]).into_iter().map(|line| self.ended(&line, &gating, &variables).0);
+            code = Some(codes.into_iter().find(|code| *code != 0).unwrap_or(0));
+            let shown = gating.join(&texts(&gate["artifacts"]["paths"])[0]);
+            assert!(shown.exists() || code == Some(2));
+        }
+        let allowed = gate["allow_failure"]["exit_codes"].as_str().unwrap();
+        let warned = code.is_some_and(|code| code.to_string() == allowed);
+        let succeeded = holds && (warned || code.unwrap_or(0) == 0);
+        Job { summary: summary(&checkout), checkout, restored, succeeded, gate: code, warned }
     }
 
     /// A build of the Jenkinsfile on a fresh agent, of a branch.
@@ -287,16 +356,20 @@ impl Service {
         let stores = self.place("stores");
         let tag = format!("jenkins-lane-{}", self.n_checkouts);
         let variables = [("STORES", stores.to_str().unwrap()), ("BUILD_TAG", tag.as_str())];
-        let mut succeeded = true;
+        let (mut succeeded, mut holds, mut warned, mut gate) = (true, true, false, None);
         for step in jenkins::steps(&block("Jenkins", "groovy")) {
-            let runs = step.branch.as_ref().is_none_or(|only| only == branch);
+            let runs = step.branch.as_ref().is_none_or(|(name, is)| (name == branch) == *is);
             if runs && (succeeded || step.always) {
-                succeeded &= self.shell(&step.script, &checkout, &variables);
+                let code = self.ended(&step.script, &checkout, &variables).0;
+                let action = step.after(code);
+                succeeded &= action != Action::Fail;
+                warned |= action == Action::Unstable;
+                if is_gate(&step.script) { gate = Some(code) } else { holds = succeeded }
             }
         }
         let page = fs::read_to_string(checkout.join("ci/summary.md")).unwrap();
-        check_published(&checkout, &page, succeeded);
-        Job { summary: summary(&checkout), checkout, restored: None, succeeded }
+        check_published(&checkout, &page, holds);
+        Job { summary: summary(&checkout), checkout, restored: None, succeeded, gate, warned }
     }
 }
 
@@ -312,7 +385,11 @@ fn document(heading: &str) -> Value {
     yaml::parse(&block(heading, "yaml"))
 }
 
-/// What a job publishes says what its last command says.
+fn is_gate(script: &str) -> bool {
+    script.contains("scripts/gate")
+}
+
+/// What a job publishes says what `lp report --verdict` says.
 fn check_published(checkout: &Path, page: &str, succeeded: bool) {
     let junit = fs::read_to_string(checkout.join("ci/junit.xml")).unwrap();
     assert_eq!(junit.contains("<failure "), !succeeded, "{junit}");
@@ -374,7 +451,7 @@ fn the_github_workflow_runs_nothing_on_a_second_checkout() {
 fn a_changed_config_starts_from_an_older_store_and_a_pull_request_saves_none() {
     let mut service = Service::new();
     service.github("push");
-    service.workspace.write("configs/camera_to_workload.json", &USB_CAMERAS.replacen("15", "30", 1));
+    service.workspace.write("configs/camera_to_workload.json", &CAMERAS.replacen("15", "30", 1));
     service.commit();
     let proposed = service.github("pull_request");
     assert_eq!(proposed.restored.as_ref(), Some(&service.archives[0]), "by its front");
@@ -391,14 +468,14 @@ fn a_changed_config_starts_from_an_older_store_and_a_pull_request_saves_none() {
 #[test]
 fn the_gitlab_file_runs_nothing_on_a_second_checkout() {
     let mut service = Service::new();
-    let first = service.gitlab();
+    let first = service.gitlab("main");
     assert_eq!(first.restored, None);
-    let second = service.gitlab();
+    let second = service.gitlab("main");
     assert!(second.restored.as_ref().is_some_and(|key| key.starts_with("lp-1-")));
     check_second(&first, &second);
     service.workspace.write("in.txt", "other weights\n");
     service.commit();
-    let third = service.gitlab();
+    let third = service.gitlab("main");
     assert_eq!(third.restored.as_deref(), Some("lp-newest"));
     assert_eq!(third.summary["ran"], 3, "{}", third.summary);
 }
@@ -412,12 +489,58 @@ fn the_jenkinsfile_runs_nothing_on_another_agent() {
     assert_eq!((first.succeeded, stores().len()), (true, 1), "{:?}", stores());
     check_second(&first, &service.jenkins("main"));
     // A branch starts from the newest store and saves none.
-    service.workspace.write("configs/camera_to_workload.json", &USB_CAMERAS.replacen("15", "30", 1));
+    service.workspace.write("configs/camera_to_workload.json", &CAMERAS.replacen("15", "30", 1));
     service.commit();
     let branch = service.jenkins("change");
     assert_eq!((branch.succeeded, stores().len()), (false, 1), "15 fps do not hold 30");
     assert_eq!(branch.summary["ran"], 4, "{}", branch.summary);
     assert!(stores().iter().all(|name| name.to_string_lossy().starts_with("lp-1-")), "{:?}", stores());
+}
+
+/// A change that is worse fails, as a wrong request does; one of which that cannot be told is shown and passes.
+fn check_gate(job: impl Fn(&mut Service, &str) -> Job) {
+    let other_pipeline = WORKLOADS.replace("16", "32");
+    let wrong_request = block("The gate of a change", "sh").replace("--runs 5 --gate", "--runs 0 --gate");
+    let changes = [
+        // Nothing that is played.
+        ("same", "in.txt", "other weights\n", 0),
+        // The speed of a machine, which `lp` does not know.
+        ("slower", "machine/cpu", "90000 10\n", 1),
+        ("wrong", "scripts/gate", &wrong_request, 2),
+        ("other", "configs/workload_to_pipeline.json", &other_pipeline, 3),
+    ];
+    for (name, path, text, code) in changes {
+        let mut service = Service::new();
+        service.branch(name, path, text);
+        let job = job(&mut service, name);
+        let passes = matches!(code, 0 | 3);
+        assert_eq!((job.gate, job.succeeded, job.warned), (Some(code), passes, code == 3), "{name}");
+    }
+}
+
+#[test]
+fn a_gate_cannot_tell_where_the_branch_itself_cannot_be_measured() {
+    let mut service = Service::new();
+    service.workspace.write("configs/camera_to_workload.json", "{");
+    service.commit();
+    service.branch("repair", "configs/camera_to_workload.json", CAMERAS);
+    let job = service.github("pull_request");
+    assert_eq!((job.gate, job.succeeded, job.warned), (Some(3), true, true));
+}
+
+#[test]
+fn the_gate_of_the_github_workflow_fails_what_is_worse_and_warns_where_it_cannot_tell() {
+    check_gate(|service, _| service.github("pull_request"));
+}
+
+#[test]
+fn the_gate_of_the_gitlab_file_fails_what_is_worse_and_warns_where_it_cannot_tell() {
+    check_gate(Service::gitlab);
+}
+
+#[test]
+fn the_gate_of_the_jenkinsfile_fails_what_is_worse_and_is_unstable_where_it_cannot_tell() {
+    check_gate(Service::jenkins);
 }
 
 #[test]
