@@ -1,6 +1,6 @@
 //! Columns of text, aligned: what every table for a terminal is made of.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use unicode_width::UnicodeWidthStr;
 
 use crate::diag::{Color, Tone};
@@ -8,6 +8,9 @@ use crate::text::harmless_lines;
 
 /// With less room than this beside a label, a text goes on below it.
 const LEAST_BESIDE: usize = 24;
+
+/// Empty columns after each column of a table.
+const PADDING: u16 = 2;
 
 /// The place where a text for people is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,26 @@ const END: char = '\u{206a}';
 /// broken so that lines fit the paper.
 #[must_use]
 pub fn grid<C: Into<Cell>>(header: &[&str], right: &[usize], rows: Vec<Vec<C>>, paper: Paper) -> Vec<String> {
+    grid_with_whole(header, right, &[], rows, paper)
+}
+
+/// [`grid`] with columns that are never narrower than their longest word, so that no number is broken.
+#[must_use]
+pub fn grid_with_whole<C: Into<Cell>>(
+    header: &[&str],
+    right: &[usize],
+    whole: &[usize],
+    rows: Vec<Vec<C>>,
+    paper: Paper,
+) -> Vec<String> {
+    let rows: Vec<Vec<Cell>> =
+        rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
+    let longest = |index: usize| {
+        let words =
+            rows.iter().filter_map(|row| row.get(index)).flat_map(|cell| cell.text.split_whitespace());
+        words.map(UnicodeWidthStr::width).max().unwrap_or(0)
+    };
+    let least: Vec<(usize, usize)> = whole.iter().map(|index| (*index, longest(*index))).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header.iter().map(|text| marked(text, Some(Tone::Head), paper.color)));
@@ -91,14 +114,18 @@ pub fn grid<C: Into<Cell>>(header: &[&str], right: &[usize], rows: Vec<Vec<C>>, 
     }
     for row in rows {
         table.add_row(row.into_iter().map(|cell| {
-            let Cell { text, tone } = cell.into();
+            let Cell { text, tone } = cell;
             marked(&harmless_lines(&text), tone, paper.color)
         }));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
+        column.set_padding((0, PADDING));
         if right.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
+        }
+        if let Some((_, width)) = least.iter().find(|(whole, _)| *whole == index) {
+            let width = u16::try_from(*width).unwrap_or(u16::MAX).saturating_add(PADDING);
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
         }
     }
     table.to_string().lines().map(|line| painted(line.trim_end())).collect()

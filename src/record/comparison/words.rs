@@ -3,8 +3,14 @@
 use super::{ChangeFigures, Comparison, Difference, Field, LEAST_RUNS, Options, Row, RunOf, Verdict};
 use crate::record::Git;
 use crate::record::measure::number;
-use crate::record::metric::{Direction, Metric};
+use crate::record::metric::{Direction, Metric, Unit};
 use crate::text::counted;
+
+/// A relative change above which the end of an interval says no more than that it is large.
+const LARGE: f64 = 9.0;
+
+/// What stands for such an end: ten times the baseline.
+pub const OPEN_END: &str = "x10 and more";
 
 /// The most rows that a headline names.
 const NAMED: usize = 2;
@@ -65,7 +71,7 @@ pub fn matters(row: &Row) -> String {
 /// A difference in the metric's unit.
 fn absolute(metric: Metric, value: f64) -> String {
     match metric.unit() {
-        crate::record::metric::Unit::Share => match number(value * 100.0).as_str() {
+        Unit::Share => match number(value * 100.0).as_str() {
             "1" => "1 point".to_owned(),
             points => format!("{points} points"),
         },
@@ -89,6 +95,23 @@ pub fn signed(row: &Row, change: f64) -> String {
     }
 }
 
+/// An end of an interval of a change, clipped to what can be: a share changes by at most 100 points, and nothing falls
+/// by more than all of it. Only words are clipped, verdicts are not.
+fn possible(row: &Row, end: f64) -> f64 {
+    match (row.relative, row.metric.unit()) {
+        (true, _) => end.max(-1.0),
+        (false, Unit::Share) => end.clamp(-1.0, 1.0),
+        (false, _) => end,
+    }
+}
+
+/// Whether the interval of a row ends above [`LARGE`], and its estimate does not.
+#[must_use]
+pub fn has_open_end(row: &Row) -> bool {
+    row.relative
+        && row.change.is_some_and(|change| change.estimate <= LARGE && LARGE < change.shown(row.verdict).high)
+}
+
 /// A change with the interval of its verdict: `+6.1 % (+4.4..+7.8)`.
 #[must_use]
 pub fn change(row: &Row) -> Option<String> {
@@ -103,7 +126,8 @@ pub fn change(row: &Row) -> Option<String> {
             || unit(&text).trim_end_matches('s') == unit(&estimate).trim_end_matches('s') && row.unit == "1";
         if is_same { text.split(' ').next().unwrap_or_default().to_owned() } else { text }
     };
-    Some(format!("{estimate} ({}..{})", end(interval.low), end(interval.high)))
+    let high = if has_open_end(row) { OPEN_END.to_owned() } else { end(possible(row, interval.high)) };
+    Some(format!("{estimate} ({}..{high})", end(possible(row, interval.low))))
 }
 
 /// `camera-3: CPU time per frame +6.1 % (+4.4..+7.8)`

@@ -5,9 +5,10 @@
 
 use maud::{Markup, html as markup};
 
-use super::{Bench, Cell, Figure, State, change, class};
-use crate::record::comparison::Comparison;
+use super::{Bench, Cell, Figure, State, change, class, may_be_negative};
+use crate::record::comparison::{Comparison, words};
 use crate::record::metric::Metric;
+use crate::report::comparison::OPEN_END_MEANS;
 use crate::report::html::shell::{self, Kind};
 use crate::text::{counted, harmless_lines};
 
@@ -85,23 +86,25 @@ fn badge(cell: &Cell) -> Markup {
 fn cells(bench: &Bench) -> Markup {
     let metrics: Vec<Metric> = bench.shown_metrics().into_iter().take(5).collect();
     markup! {
-        div class="card scroll" {
-            table class="bench" {
+        div class="card scroll" tabindex="0" role="region" aria-labelledby="cells" {
+            table class="bench cards" {
                 thead { tr {
-                    th scope="col" { "cell" } th scope="col" { "cameras" } th scope="col" class="num" { "runs" }
+                    th scope="col" { "cell" } th scope="col" { "verdict" } th scope="col" { "cameras" }
+                    th scope="col" class="num" { "runs" }
                     @for metric in &metrics { th scope="col" class="num" { (metric.words()) } }
-                    th scope="col" { "verdict" }
                 } }
                 tbody {
                     @for cell in &bench.cells {
                         tr {
                             th scope="row" { (harmless_lines(&cell.name)) }
-                            td { (harmless_lines(&cell.subject)) }
-                            td class="num" { (cell.runs.len()) }
-                            @for metric in &metrics {
-                                td class="num" { (cell.lane(*metric).map_or("-".to_owned(), Figure::shown)) }
-                            }
                             td { (badge(cell)) }
+                            td data-name="cameras" { (harmless_lines(&cell.subject)) }
+                            td class="num" data-name="runs" { (cell.runs.len()) }
+                            @for metric in &metrics {
+                                td class="num" data-name=(metric.words()) {
+                                    (cell.lane(*metric).map_or("-".to_owned(), |figure| whole(&figure.shown())))
+                                }
+                            }
                         }
                         @if let Some(reason) = &cell.reason {
                             tr class="reason" { td colspan=(metrics.len() + 4) { (harmless_lines(reason)) } }
@@ -113,6 +116,11 @@ fn cells(bench: &Bench) -> Markup {
     }
 }
 
+/// A mean with its unit stays on a line, and so does what comes after it: `6.68 ms` and `±4.04 %`.
+fn whole(figure: &str) -> String {
+    figure.replace(' ', "\u{a0}").replace("\u{a0}±", " ±")
+}
+
 /// One metric of all cells on one axis.
 fn picture(bench: &Bench, metric: Metric) -> Markup {
     let rows: Vec<(&Cell, &Figure)> = bench
@@ -122,7 +130,7 @@ fn picture(bench: &Bench, metric: Metric) -> Markup {
         .collect();
     let ends = rows
         .iter()
-        .flat_map(|(_, figure)| figure.values.iter().copied().chain(figure.low).chain(figure.high));
+        .flat_map(|(_, figure)| figure.values.iter().copied().chain(figure.shown_low()).chain(figure.high));
     let ends: Vec<f64> = ends.filter(|value| value.is_finite()).collect();
     let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
     let most = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -149,7 +157,7 @@ fn picture(bench: &Bench, metric: Metric) -> Markup {
                 @for (index, (cell, figure)) in rows.iter().enumerate() {
                     @let y = ROW * index as f64 + 30.0;
                     text x="0" y=(px(y - 15.0)) class="name" { (short(&cell.name)) }
-                    @if let (Some(low), Some(high)) = (figure.low, figure.high) {
+                    @if let (Some(low), Some(high)) = (figure.shown_low(), figure.high) {
                         rect class="bar" x=(percent(x(low))) y=(px(y - 7.0)) width=(percent((x(high) - x(low)).max(0.3))) height="14" rx="3" {}
                     }
                     @for (value, run) in figure.values.iter().zip(&cell.runs) {
@@ -164,14 +172,14 @@ fn picture(bench: &Bench, metric: Metric) -> Markup {
             }
             details {
                 summary { "Values" }
-                table {
+                table class="cards" {
                     thead { tr { th scope="col" { "cell" } th scope="col" class="num" { "mean" } th scope="col" class="num" { "95 % interval" } th scope="col" class="num" { "median" } th scope="col" class="num" { "runs" } } }
                     tbody { @for (cell, figure) in &rows { tr {
                         th scope="row" { (harmless_lines(&cell.name)) }
-                        td class="num" { (figure.mean.map_or("-".to_owned(), |value| unit.shown(value))) }
-                        td class="num" { (figure.interval().unwrap_or_else(|| "one run".to_owned())) }
-                        td class="num" { (figure.median.map_or("-".to_owned(), |value| unit.shown(value))) }
-                        td class="num" { (figure.values.len()) }
+                        td class="num" data-name="mean" { (figure.mean.map_or("-".to_owned(), |value| unit.shown(value))) }
+                        td class="num" data-name="95 % interval" { (figure.interval().unwrap_or_else(|| "one run".to_owned())) }
+                        td class="num" data-name="median" { (figure.median.map_or("-".to_owned(), |value| unit.shown(value))) }
+                        td class="num" data-name="runs" { (figure.values.len()) }
                     } } }
                 }
             }
@@ -180,6 +188,9 @@ fn picture(bench: &Bench, metric: Metric) -> Markup {
 }
 
 fn direction(metric: Metric) -> &'static str {
+    if may_be_negative(metric) {
+        return "less is better; below 0 is early";
+    }
     match metric.direction() {
         crate::record::metric::Direction::Higher => "more is better",
         crate::record::metric::Direction::Lower => "less is better",
@@ -218,14 +229,15 @@ fn comparison(cell: &Cell, against: &Comparison) -> Markup {
                 @for warning in &against.warnings { " " (harmless_lines(warning)) "." }
             }
             @if !against.rows.is_empty() {
-                div class="card scroll" {
-                    table class="bench" {
-                        thead { tr { th scope="col" { "metric" } th scope="col" { "of" } th scope="col" class="num" { "change" } th scope="col" { "verdict" } th scope="col" { "why" } } }
+                @if against.rows.iter().any(words::has_open_end) { p class="soft small" { (OPEN_END_MEANS) } }
+                div class="card scroll" tabindex="0" role="region" aria-label={ "Changes of " (harmless_lines(&cell.name)) } {
+                    table class="bench cards" {
+                        thead { tr { th scope="col" { "metric" } th scope="col" { "verdict" } th scope="col" { "of" } th scope="col" class="num" { "change" } th scope="col" { "why" } } }
                         tbody { @for row in &against.rows { tr {
                             th scope="row" { (row.metric.words()) }
-                            td { (harmless_lines(&row.place.at)) }
-                            td class="num" { (change(row)) }
                             td { span class={ "badge " (class(row.verdict)) } { (row.verdict) } }
+                            td data-name="of" { (harmless_lines(&row.place.at)) }
+                            td class="num" data-name="change" { (change(row)) }
                             td { (harmless_lines(row.reason.as_deref().unwrap_or_default())) }
                         } } }
                     }

@@ -245,13 +245,24 @@ impl Figure {
     /// `4.15 to 4.27 ms`
     fn interval(&self) -> Option<String> {
         let shown = |value| self.metric.unit().shown(value);
-        Some(format!("{} to {}", shown(self.low?), shown(self.high?)))
+        Some(format!("{} to {}", shown(self.shown_low()?), shown(self.high?)))
+    }
+
+    /// The lower end as people see it: not below 0, unless the metric goes there, as an early frame does.
+    fn shown_low(&self) -> Option<f64> {
+        let low = self.low?;
+        Some(if may_be_negative(self.metric) { low } else { low.max(0.0) })
     }
 }
 
 /// An end of an interval, which may lie where no value can: a share is at most 1.
 fn possible(metric: Metric, end: f64) -> f64 {
     if metric.unit() == Unit::Share { end.clamp(0.0, 1.0) } else { end }
+}
+
+fn may_be_negative(metric: Metric) -> bool {
+    use Metric::{Delay, LatenessMax, LatenessP50, LatenessP95, LatenessP99};
+    matches!(metric, Delay | LatenessMax | LatenessP50 | LatenessP95 | LatenessP99)
 }
 
 /// A metric as documents have it.

@@ -3,7 +3,7 @@
 use super::{Bench, Cell, State, change, shown_rows, tone};
 use crate::diag::Tone;
 use crate::record::comparison::Comparison;
-use crate::report::grid::{self, Paper, grid};
+use crate::report::grid::{self, Paper, grid, grid_with_whole};
 use crate::text::{counted, harmless_lines};
 
 /// The most runs that are listed as not counted.
@@ -110,7 +110,7 @@ fn rows(against: &Comparison, paper: Paper) -> Vec<String> {
     if rows.is_empty() {
         Vec::new()
     } else {
-        grid(&["  metric", "of", "change", "verdict"], &[], rows, paper)
+        grid_with_whole(&["  metric", "of", "change", "verdict"], &[], &[2], rows, paper)
     }
 }
 

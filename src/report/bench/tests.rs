@@ -235,6 +235,19 @@ fn equal_values_and_a_single_run_make_a_picture_too() {
 }
 
 #[test]
+fn people_see_no_interval_below_what_can_be() {
+    let start_up = figure(Metric::StartUp, &[100e3, 900e3]);
+    assert!(start_up.low.unwrap() < 0.0);
+    assert!(start_up.interval().unwrap().starts_with("0 ms to "), "{:?}", start_up.interval());
+    assert!(start_up.shown().starts_with("500.0 ms ±"), "{}", start_up.shown());
+    // A frame may be early.
+    let lateness = figure(Metric::LatenessP95, &[1e3, 9e3]);
+    assert!(lateness.interval().unwrap().starts_with('-'), "{:?}", lateness.interval());
+    let text = table(&placements(), Paper { width: Some(60), color: Color::Never });
+    assert!(text.contains("(-51.2..-49.0)"), "{text}");
+}
+
+#[test]
 fn a_gate_is_the_headline() {
     let mut bench = placements();
     bench.gate = Some(Gate { result: GateResult::CannotTell, reason: "one run each".to_owned() });

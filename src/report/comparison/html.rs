@@ -2,7 +2,7 @@
 
 use maud::{Markup, html as markup};
 
-use super::{LEGEND, design, excluded, mean, remarks, side, verdict};
+use super::{design, excluded, legend, mean, remarks, side, verdict};
 use crate::record::comparison::words::{self, difference};
 use crate::record::comparison::{Comparison, Row, Verdict};
 use crate::report::html::shell::{self, Kind};
@@ -37,7 +37,7 @@ pub fn html(comparison: &Comparison) -> String {
         }
         @if !comparison.rows.is_empty() {
             p class="soft small" {
-                (LEGEND) " The grey band is what does not matter; a picture that ends with an arrow goes on."
+                (legend(comparison)) " The grey band is what does not matter; a picture that ends with an arrow goes on."
             }
         }
     };

@@ -2,7 +2,7 @@
 //!
 //! It is cut at [`MOST`] characters, the most that a comment of GitHub takes, at the end of a row.
 
-use super::{LEGEND, design, excluded, mean, remarks, rows, side, verdict};
+use super::{design, excluded, legend, mean, remarks, rows, side, verdict};
 use crate::record::comparison::Comparison;
 use crate::record::comparison::words::{self, difference};
 use crate::text::harmless_lines;
@@ -54,7 +54,7 @@ pub fn markdown(comparison: &Comparison) -> String {
         remarks.iter().for_each(|line| text.push_str(&format!("- {}\n", escaped(line))));
     }
     if !comparison.rows.is_empty() {
-        text.push_str(&format!("\n{LEGEND}\n"));
+        text.push_str(&format!("\n{}\n", legend(comparison)));
     }
     cut(text)
 }

@@ -18,7 +18,7 @@ pub use self::history::{history_csv, history_json, history_table};
 pub use self::html::{html, interval};
 pub use self::markdown::markdown;
 use super::csv::{Cell as CsvCell, cell, count, text, write};
-use super::grid::{Cell, Paper, grid};
+use super::grid::{Cell, Paper, grid_with_whole};
 use crate::diag::Tone;
 use crate::record::comparison::words::{self, difference};
 use crate::record::comparison::{Comparison, Row, Side, Values, Verdict};
@@ -125,8 +125,17 @@ fn rows(comparison: &Comparison) -> ([Vec<&Row>; 2], Option<String>) {
 }
 
 /// What people must know to read the intervals.
-const LEGEND: &str = "Intervals of better, worse and cannot tell hold all together with 99 %, however often one \
-looks; an interval of same holds alone with 99 %.";
+fn legend(comparison: &Comparison) -> String {
+    let open = if comparison.rows.iter().any(words::has_open_end) { OPEN_END_MEANS } else { "" };
+    format!(
+        "Intervals of better, worse and cannot tell hold all together with 99 %, however often one looks; an \
+         interval of same holds alone with 99 %.{open}"
+    )
+}
+
+/// What [`words::OPEN_END`] means.
+pub(super) const OPEN_END_MEANS: &str = " An interval up to \"x10 and more\" has no useful upper end: too few runs, or \
+they differ too much.";
 
 /// The comparison for a terminal.
 #[must_use]
@@ -166,11 +175,14 @@ pub fn table(comparison: &Comparison, paper: Paper) -> String {
                 plain(row.metric.words().to_owned()),
                 plain(mean(row, &row.baseline)),
                 plain(mean(row, &row.candidate)),
-                plain(words::change(row).unwrap_or_else(|| super::NONE.to_owned())),
+                plain(
+                    words::change(row)
+                        .map_or_else(|| super::NONE.to_owned(), |text| text.replacen(" (", "\n(", 1)),
+                ),
                 Cell { text: verdict(row), tone: tone(row.verdict) },
             ]
         });
-        lines.extend(grid(&header, &[2, 3], cells.collect(), paper));
+        lines.extend(grid_with_whole(&header, &[2, 3], &[4], cells.collect(), paper));
     }
     let remarks = remarks(comparison);
     if !remarks.is_empty() {
@@ -179,7 +191,7 @@ pub fn table(comparison: &Comparison, paper: Paper) -> String {
     }
     if !comparison.rows.is_empty() {
         lines.push(String::new());
-        lines.extend(paper.wrap(LEGEND));
+        lines.extend(paper.wrap(&legend(comparison)));
     }
     lines.join("\n") + "\n"
 }

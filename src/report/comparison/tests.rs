@@ -67,6 +67,45 @@ fn the_table_begins_with_the_verdict() {
 }
 
 #[test]
+fn intervals_say_only_what_can_be_and_are_never_broken() {
+    let mut comparison = worse();
+    assert!(!table(&comparison, Paper::PLAIN).contains(words::OPEN_END));
+    let cases = [
+        (Metric::OnTime, (-0.0764, -1.0941, 0.9416), "-7.64 points (-100..+94.16)"),
+        (Metric::OnTime, (0.5, -1.2, 1.7), "+50 points (-100..+100)"),
+        (Metric::CpuPerFrame, (0.25, -1.5, 2.0), "+25.0 % (-100.0..+200.0)"),
+        (Metric::CpuPerFrame, (0.25, -0.5, 9.1), "+25.0 % (-50.0..x10 and more)"),
+        // A change that was measured is told as it is.
+        (Metric::CpuPerFrame, (14.0, 9.5, 20.0), "x15 (+950.0 %..x21)"),
+        (Metric::LatenessP95, (5e3, -2e4, 3e4), "+5 ms (-20.0..+30.0)"),
+    ];
+    for (index, (metric, (estimate, low, high), words)) in cases.into_iter().enumerate() {
+        let interval = crate::stats::Interval { low, high };
+        let row = &mut comparison.rows[index];
+        row.place.at = "camera-of-the-second-lane/1".to_owned();
+        row.metric = metric;
+        row.unit = metric.unit().ucum();
+        row.relative = metric == Metric::CpuPerFrame;
+        row.decides = true;
+        row.verdict = Verdict::CannotTell;
+        let change =
+            crate::record::comparison::ChangeFigures { estimate, together: interval, alone: interval };
+        row.change = Some(change);
+        assert_eq!(words::change(row).as_deref(), Some(words));
+        // Documents have the interval as computed.
+        assert!(json(&comparison).contains(&format!("\"high\": {high:?}")), "{words}");
+    }
+    let text = table(&comparison, Paper { width: Some(80), ..Paper::PLAIN });
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    for whole in ["(-100..+94.16)", "(-100.0..+200.0)", "(-50.0..x10"] {
+        assert!(text.contains(whole), "{text}");
+    }
+    for text in [text.replace("\n  ", " "), markdown(&comparison), html(&comparison)] {
+        assert!(text.contains("no useful upper end"), "{text}");
+    }
+}
+
+#[test]
 fn markdown_has_the_same() {
     expect![[r#"
         **candidate is worse: camera-2: CPU time per frame +5.9 % (+5.1..+6.6); lane: CPU time per frame +4.0 % (+3.3..+4.8)**
