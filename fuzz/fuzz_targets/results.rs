@@ -36,8 +36,11 @@ fuzz_target!(|bytes: &[u8]| {
             pipelines: (0..n).map(|_| pipeline()).collect(),
         };
         let cameras = vec![camera("cam1", 1), camera("cam2", 0), camera("cam3", 2)];
-        let mut folder =
-            Folder::new("results", (*pieces > 127).then_some(cameras), Utc::from_unix_millis(1_787_227_400_000));
+        let mut folder = Folder::new(
+            "results",
+            (*pieces > 127).then_some(cameras),
+            Utc::from_unix_millis(1_787_227_400_000),
+        );
         for part in split(rest) {
             let [letter, text @ ..] = part else { continue };
             let name = NAMES[usize::from(letter.wrapping_sub(b'a')) % NAMES.len()];

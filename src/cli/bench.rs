@@ -30,7 +30,7 @@ use crate::report::bench::{self as report, Cell, Dismissed, GateResult, State, f
 use crate::store::Store;
 use crate::text::{counted, harmless_lines};
 use crate::workspace::bench::{Cells, Prepared, write};
-use crate::workspace::error::{Kind, Result, warnings};
+use crate::workspace::error::{CommandError, Kind, Result, warnings};
 
 /// # Errors
 /// If the request is wrong; without a gate also if something else fails.
@@ -38,9 +38,7 @@ pub(super) fn run(global: &Global, args: &BenchArgs) -> Result<Exit> {
     match measured(global, args) {
         // The exit code 1 of a gate says that something is worse, which a full disk does not.
         Err(error) if args.gate && error.kind == Kind::Failed => {
-            console::error(&error);
-            console::result("error: gate: cannot tell: the benchmark failed");
-            Ok(Exit::CannotTell)
+            Err(CommandError { kind: Kind::CannotTell, ..error })
         }
         other => other,
     }

@@ -77,6 +77,7 @@ impl From<Kind> for Exit {
         match kind {
             Kind::Refused => Exit::Refused,
             Kind::Failed => Exit::Failed,
+            Kind::CannotTell => Exit::CannotTell,
             Kind::Interrupted => Exit::Interrupted,
         }
     }

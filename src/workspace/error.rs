@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Refused,
     /// `lp` cannot go on.
     Failed,
+    /// The same under a gate, which then says nothing of what it judges.
+    CannotTell,
     /// The user stopped it.
     Interrupted,
 }

@@ -419,8 +419,16 @@ fn a_gate_against_stored_runs_needs_those_of_the_same_host() {
     let list = ws.lp("list runs --json").success().stdout;
     let newest = serde_json::from_str::<Value>(&list).unwrap()["runs"][0]["run"].as_str().unwrap().to_owned();
 
-    // The same cell is on both sides.
-    ws.lp(words).code(3);
+    // Runs of the same cell: files, conditions and host are the same, and nothing is measured for that.
+    let same = ws.lp(words).success();
+    assert!(last_line(&same).contains("nothing that is measured differs from latest"), "{}", same.stderr);
+    assert_eq!(runs(&ws, "old"), 5);
+    ws.lp("bench --gate --baseline latest -n").code(2).stderr_has("a job with both would always pass");
+    // What fails under a gate says nothing of what it judges.
+    std::fs::remove_dir_all(ws.path("results/bench")).unwrap();
+    ws.write("results/bench", "");
+    ws.lp(words).code(3).stderr_has("error: ");
+    std::fs::remove_file(ws.path("results/bench")).unwrap();
     // By its id, all runs of the cell; by files, those that are there. The worker's command is a fact of the host, so it
     // stays, and the machine behind it becomes slower.
     std::fs::create_dir(ws.path("kept")).unwrap();

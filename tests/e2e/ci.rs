@@ -500,14 +500,15 @@ fn the_jenkinsfile_runs_nothing_on_another_agent() {
 /// A change that is worse fails, as a wrong request does; one of which that cannot be told is shown and passes.
 fn check_gate(job: impl Fn(&mut Service, &str) -> Job) {
     let other_pipeline = WORKLOADS.replace("16", "32");
+    let other_source = CAMERAS.replace("rtsp://h/2", "rtsp://h/3");
     let wrong_request = block("The gate of a change", "sh").replace("--runs 5 --gate", "--runs 0 --gate");
     let changes = [
-        // Nothing that is played.
-        ("same", "in.txt", "other weights\n", 0),
+        // A change of the lane that costs nothing.
+        ("pipeline", "configs/workload_to_pipeline.json", other_pipeline.as_str(), 0),
         // The speed of a machine, which `lp` does not know.
         ("slower", "machine/cpu", "90000 10\n", 1),
-        ("wrong", "scripts/gate", &wrong_request, 2),
-        ("other", "configs/workload_to_pipeline.json", &other_pipeline, 3),
+        ("wrong", "scripts/gate", wrong_request.as_str(), 2),
+        ("other", "configs/camera_to_workload.json", other_source.as_str(), 3),
     ];
     for (name, path, text, code) in changes {
         let mut service = Service::new();

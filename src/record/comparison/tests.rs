@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::record::fixture::copies;
-use crate::record::measure::measure;
+use crate::record::measure::{SeenDue, StepFigures, measure};
 use crate::record::{Isolation, Pace};
 use crate::time::Utc;
 
@@ -230,7 +230,6 @@ fn a_stream_that_is_dead_in_the_candidate_is_worse_and_no_error() {
 #[test]
 fn a_faster_candidate_that_finds_less_is_wrong() {
     use crate::record::boxes::tests::boxes;
-    use crate::record::measure::StepFigures;
     let (mut baseline, mut candidate) = sides(5, 0.8);
     let step: StepFigures = serde_json::from_str(
         r#"{"element": "d", "type": "gvadetect", "events": 9, "inferred": 30, "per_second": 1.0, "last_us": null, "last_clip_ms": null}"#,
@@ -298,4 +297,67 @@ fn a_history_names_what_changed_where_a_metric_did() {
     assert_eq!(history::facts(&history.changes[0]), ["host of kernel: 6.1 / 6.12"]);
     assert_eq!(history::history(&runs[..11], Metric::CpuPerFrame).changes, []);
     assert_eq!(history::history(&[], Metric::CpuPerFrame).points, []);
+}
+
+/// The same sightings in each run.
+fn with_sightings(runs: &mut [RunOf], events: u64, due: Option<(u64, u64)>) {
+    let mut step: StepFigures = serde_json::from_str(
+        r#"{"element": "z", "type": "zbar", "events": 0, "per_second": 1.0, "last_us": null, "last_clip_ms": null}"#,
+    )
+    .unwrap();
+    step.events = events;
+    step.due = due.map(|(due, seen)| SeenDue { truth: "scan".to_owned(), due, seen });
+    runs.iter_mut().for_each(|run| run.measurement.cameras[1].streams[0].seen = vec![step.clone()]);
+}
+
+#[test]
+fn detectors_that_find_far_less_over_all_runs_are_wrong_with_or_without_a_truth() {
+    let (mut baseline, mut candidate) = sides(6, 0.8);
+    let verdict = |baseline: &[RunOf], candidate: &[RunOf]| {
+        let comparison = compare(baseline, candidate, &Options::default());
+        (comparison.verdict, comparison.wrong.first().map(|wrong| wrong.reason.clone()))
+    };
+    let wrong = |reason: &str| (Verdict::FasterButWrong, Some(reason.to_owned()));
+    with_sightings(&mut baseline, 9, Some((9, 9)));
+    with_sightings(&mut candidate, 9, Some((9, 9)));
+    assert_eq!(verdict(&baseline, &candidate), (Verdict::Better, None));
+    // Too few in each run, and enough in all.
+    with_sightings(&mut candidate, 9, Some((9, 8)));
+    assert_eq!(
+        verdict(&baseline, &candidate),
+        wrong("`zbar` sees 48 of 54 in the clip, 54 of 54 in the baseline")
+    );
+    // Half of the runs are blind, and one of the baseline saw nothing.
+    with_sightings(&mut candidate[..3], 0, Some((9, 0)));
+    with_sightings(&mut baseline[..1], 0, None);
+    assert_eq!(verdict(&baseline, &candidate).0, Verdict::FasterButWrong);
+    // The truth is absent, or the whole detector.
+    with_sightings(&mut baseline, 9, None);
+    with_sightings(&mut candidate, 4, None);
+    assert_eq!(verdict(&baseline, &candidate), wrong("`zbar` finds 4 in a run, 9 in the baseline"));
+    with_sightings(&mut candidate, 7, None);
+    assert_eq!(verdict(&baseline, &candidate), (Verdict::Better, None));
+    candidate.iter_mut().for_each(|run| run.measurement.cameras[1].streams[0].seen.clear());
+    assert_eq!(verdict(&baseline, &candidate), wrong("`zbar` finds 0 in a run, 9 in the baseline"));
+}
+
+#[test]
+fn what_is_surely_worse_makes_a_candidate_worse_whatever_decides() {
+    let (baseline, mut candidate) = sides(8, 1.0);
+    candidate.iter_mut().flat_map(|run| &mut run.measurement.workers).for_each(|worker| {
+        worker.rss_max = worker.rss_max.map(|bytes| 10 * bytes);
+    });
+    let comparison = compare(&baseline, &candidate, &Options::default());
+    assert_eq!(comparison.verdict, Verdict::Worse, "{}", comparison.headline);
+}
+
+#[test]
+fn a_run_that_was_written_again_is_no_second_run() {
+    let (baseline, candidate) = sides(1, 1.0);
+    let copies = |run: &RunOf| -> Vec<RunOf> {
+        (0..6).map(|n| RunOf { run: format!("{}-{n}", run.run), ..run.clone() }).collect()
+    };
+    let comparison = compare(&copies(&baseline[0]), &copies(&candidate[0]), &Options::default());
+    assert_eq!((comparison.verdict, comparison.baseline.runs.len()), (Verdict::CannotTell, 1));
+    assert_eq!(comparison.baseline.excluded[0].reason, "it is a copy of r00-0");
 }

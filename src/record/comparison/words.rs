@@ -139,8 +139,11 @@ fn of_row(row: &Row) -> String {
 /// The verdict in one line.
 pub(super) fn headline(comparison: &Comparison) -> String {
     let name = &comparison.candidate.name;
-    let of =
-        |verdict: Verdict| comparison.rows.iter().filter(move |row| row.decides && row.verdict == verdict);
+    // Of rows that only are told, those that are worse count as well.
+    let of = |verdict: Verdict| {
+        let counts = move |row: &&Row| row.verdict == verdict && (row.decides || verdict == Verdict::Worse);
+        comparison.rows.iter().filter(counts)
+    };
     let named = |verdict: Verdict| {
         let mut rows: Vec<&Row> = of(verdict).collect();
         // The largest in terms of what matters first.
