@@ -474,7 +474,6 @@ pub(super) struct RunArgs {
 
 /// `lp bench`
 #[derive(Args, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct BenchArgs {
     /// Cameras to run side by side: names in the config, or patterns such as `'till-*'` [default: the whole lane]
     #[arg(id = "members", value_name = "CAMERA")]
@@ -808,7 +807,7 @@ pub(super) struct ReportArgs {
 
 /// A field that may differ.
 fn field(word: &str) -> Result<Field, String> {
-    let all = || Field::ALL.into_iter().filter(|field| *field != Field::Pace);
+    let all = || Field::ALL.into_iter().filter(|field| field.may_differ());
     all().find(|field| field.word() == word).ok_or_else(|| {
         let known: Vec<&str> = all().map(Field::word).collect();
         format!("no field; one of {}", known.join(", "))

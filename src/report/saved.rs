@@ -33,11 +33,11 @@ struct Saved {
 /// Why it cannot be read.
 pub fn report(bytes: &[u8]) -> Result<RunOf, String> {
     let saved: Saved = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if saved.version > super::VERSION {
-        return Err(format!("it has version {}, and this lp knows {}", saved.version, super::VERSION));
+    if !(1..=super::VERSION).contains(&saved.version) {
+        return Err(format!("it has version {}, and this lp knows 1 to {}", saved.version, super::VERSION));
     }
     let excluded = match (saved.interrupted, saved.complete) {
-        (true, _) => Some("interrupted".to_owned()),
+        (true, _) => Some("it was interrupted".to_owned()),
         (false, false) => {
             Some(excluded_by(&saved.measurement).unwrap_or_else(|| "it is not complete".to_owned()))
         }

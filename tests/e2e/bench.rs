@@ -424,6 +424,15 @@ fn a_gate_against_stored_runs_needs_those_of_the_same_host() {
     assert!(last_line(&same).contains("nothing that is measured differs from latest"), "{}", same.stderr);
     assert_eq!(runs(&ws, "old"), 5);
     ws.lp("bench --gate --baseline latest -n").code(2).stderr_has("a job with both would always pass");
+    // Runs of before say nothing of a cell that cannot be measured any more.
+    ws.write("old/dies", "a/1 5\n");
+    let given_up = ws.lp("bench --gate --baseline latest --runs 6").code(3);
+    assert!(
+        last_line(&given_up).contains("was given up: 3 runs in a row did not count"),
+        "{}",
+        given_up.stderr
+    );
+    std::fs::remove_file(ws.path("old/dies")).unwrap();
     // What fails under a gate says nothing of what it judges.
     std::fs::remove_dir_all(ws.path("results/bench")).unwrap();
     ws.write("results/bench", "");

@@ -184,6 +184,23 @@ fn is_better(against: &Comparison, metric: Metric) -> bool {
 
 /// What the gate says of one cell.
 fn of_cell(cell: &BenchCell, shown: &Cell, sides: &Sides) -> (GateResult, String) {
+    // Runs that the store has from before say nothing of what cannot be measured now.
+    let open = match &cell.standing {
+        Standing::Open => None,
+        Standing::NotAvailable(why) => Some(format!("{} is not available: {why}", shown.name)),
+        Standing::GivenUp(why) => Some(format!("{} was given up: {why}", shown.name)),
+    };
+    let (result, said) = of_runs(cell, shown, sides);
+    match open {
+        Some(why) if result == GateResult::Fine || matches!(cell.standing, Standing::NotAvailable(_)) => {
+            (GateResult::CannotTell, why)
+        }
+        _ => (result, said),
+    }
+}
+
+/// What the runs of a cell say of it.
+fn of_runs(cell: &BenchCell, shown: &Cell, sides: &Sides) -> (GateResult, String) {
     if let Sides::Stored { named, .. } = sides
         && sides.has_runs_of(cell)
     {
@@ -196,9 +213,6 @@ fn of_cell(cell: &BenchCell, shown: &Cell, sides: &Sides) -> (GateResult, String
     // The gate itself says that.
     let headline = against.headline.strip_prefix("cannot tell: ").unwrap_or(&against.headline);
     let said = format!("{headline} (against {})", against.baseline.name);
-    if let Standing::NotAvailable(why) = &cell.standing {
-        return (GateResult::CannotTell, format!("{} is not available: {why}", shown.name));
-    }
     // Of cells that are measured here, the host is what is compared, if anything of it differs.
     let other_host: Vec<String> = against
         .differences

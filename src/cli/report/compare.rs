@@ -9,7 +9,7 @@ use crate::cli::{Exit, console};
 use crate::os;
 use crate::record::comparison::history::history;
 use crate::record::comparison::words::difference;
-use crate::record::comparison::{Comparison, Options, compare};
+use crate::record::comparison::{Comparison, Field, Options, compare};
 use crate::record::metric::Metric;
 use crate::report::comparison as shown;
 use crate::store::Store;
@@ -92,9 +92,10 @@ fn refused(comparison: &Comparison) -> CommandError {
         comparison.baseline.name, comparison.candidate.name
     );
     let error = CommandError::refused(fault).details(lines);
-    match fields.contains(&"pace") {
-        true => error.hint("live and free pace measure different things"),
-        false => error.hint(format!("if that is what you compare: `--across {}`", fields.join(","))),
+    let never = |field: &&&str| Field::of(field).is_some_and(|field| !field.may_differ());
+    match fields.iter().find(never) {
+        Some(field) => error.hint(format!("runs of another {field} are never comparable")),
+        None => error.hint(format!("if that is what you compare: `--across {}`", fields.join(","))),
     }
 }
 

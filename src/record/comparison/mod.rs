@@ -97,6 +97,13 @@ impl Field {
         Field::ALL.into_iter().find(|field| field.word() == word)
     }
 
+    /// Whether it can be what is compared. Live and free pace measure different things, and without one of its
+    /// cameras a lane would look faster.
+    #[must_use]
+    pub fn may_differ(self) -> bool {
+        !matches!(self, Field::Pace | Field::Cameras)
+    }
+
     /// Its word in flags and sentences: `warm-up`.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -428,9 +435,7 @@ fn differences(
             baseline: told(&ours),
             candidate: told(&theirs),
         };
-        // Without one of its cameras a lane would look faster.
-        let never = [Field::Pace, Field::Cameras].contains(field);
-        let may = *field == Field::Host || across.contains(field) && !never && !is_mixed;
+        let may = *field == Field::Host || across.contains(field) && field.may_differ() && !is_mixed;
         if may { accepted.push(difference) } else { refused.push(difference) }
     }
     accepted.extend(words::provenance(baseline, candidate));

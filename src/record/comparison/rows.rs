@@ -115,15 +115,10 @@ fn varies(draft: &Draft) -> bool {
     values().any(|value| Some(value) != values().next())
 }
 
-/// The places of a metric that both sides have.
+/// The places of a metric. Both sides have the same, as other cameras and streams are refused.
 fn places(sides: &Sides<'_>, metric: Metric) -> Vec<Place> {
     let lane = Place { camera: None, at: "lane".to_owned() };
     let Some(first) = sides.baseline.first() else { return Vec::new() };
-    let has = |run: &RunOf, at: &str| {
-        let mut members = run.members.iter();
-        members.any(|member| member.slug.as_str() == at || member.streams.iter().any(|one| one.stream == at))
-    };
-    let both = |place: &Place| sides.candidate.iter().all(|run| has(run, &place.at));
     let of_cameras = first.members.iter().flat_map(|member| {
         let place = |at: &str| Place { camera: Some(member.camera.clone()), at: at.to_owned() };
         match metric.scope() {
@@ -132,7 +127,7 @@ fn places(sides: &Sides<'_>, metric: Metric) -> Vec<Place> {
             Scope::Stream => member.streams.iter().map(|stream| place(&stream.stream)).collect(),
         }
     });
-    let mut places: Vec<Place> = of_cameras.filter(both).collect();
+    let mut places: Vec<Place> = of_cameras.collect();
     match metric.scope() {
         Scope::Lane => places.push(lane),
         Scope::Camera => {
